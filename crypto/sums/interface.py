@@ -1,0 +1,56 @@
+"""The secure sum: what every scheme offers, and the registry of schemes.
+
+A scheme turns one client's noised integers into shares for the key holders, adds sealed vectors
+without reading them, and combines what enough key holders opened into the exact integer sum.
+Opening is not part of this interface: it needs a key holder's secret key and lives in the
+scheme's ``open`` module, which only ``crypto.keyholder`` imports.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, Protocol
+
+import numpy.typing as npt
+from numpy import int64
+
+from crypto.dp.random import SecureRandom
+from crypto.update import NoisedUpdate, PartSum, SealedSum, SealedUpdate
+
+HOLDERS: Final = 3
+THRESHOLD: Final = 2
+
+
+class Scheme(StrEnum):
+    """The schemes that exist."""
+
+    SHARE_SUM = "share-sum"
+
+
+class SecureSum(Protocol):
+    """One round's secure sum: bound to a context (manifest hash), a length and public keys.
+
+    Guarantee of every scheme: ``combine(open(add(seal(u) for u in updates)))`` equals the integer
+    sum of the updates bit for bit, whichever ``THRESHOLD`` of the key holders opened it.
+    """
+
+    scheme: Scheme
+
+    def seal(self, update: NoisedUpdate, *, rng: SecureRandom) -> SealedUpdate:
+        """Seal one client's vector, in as many bytes as any other of this round."""
+        ...
+
+    def add(self, updates: Iterable[SealedUpdate]) -> SealedSum:
+        """Add sealed vectors, one at a time, without opening any.
+
+        Raises:
+            SealError: bytes that are not a sealed vector of this round, or none at all.
+        """
+        ...
+
+    def combine(self, parts: Sequence[PartSum]) -> npt.NDArray[int64]:
+        """The exact integer sum, int64, shape (padded dim,), from ``THRESHOLD`` or more parts.
+
+        Raises:
+            SealError: too few or repeated key holders, or parts that contradict each other.
+        """
+        ...
