@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from consent.tasks.task import TaskName
 from crypto.errors import WireError
-from crypto.wire import b64, canonical, get_str, parse_object, unb64
+from crypto.wire import b64, canonical, get_int, get_str, parse_object, unb64
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -36,8 +36,10 @@ class ItemItemArtefact:
     Attributes:
         catalogue: hash of the item list.
         indices: int64, shape (M,): catalogue indices of the listed items.
-        matrix: float64, shape (M, M), zero diagonal: a shopper's lift is (x · weights) @ matrix.
-        weights: float64, shape (M,).
+        matrix: float64, shape (M, M), zero diagonal: a shopper's lift is z @ matrix, z being her
+            direction as ``ItemItemTask`` defines it.
+        weights: float64, shape (M,), of that task.
+        mean: float64, shape (M,), of that task.
         directions: how many spectral directions cleared the noise edge.
     """
 
@@ -45,6 +47,7 @@ class ItemItemArtefact:
     indices: npt.NDArray[np.int64]
     matrix: FloatArray
     weights: FloatArray
+    mean: FloatArray
     directions: int
     task: TaskName = TaskName.ITEM_ITEM
 
@@ -62,6 +65,7 @@ def encode_artefact(artefact: Artefact) -> bytes:
             "indices": [int(i) for i in artefact.indices],
             "matrix": _pack(artefact.matrix),
             "weights": _pack(artefact.weights),
+            "mean": _pack(artefact.mean),
             "directions": artefact.directions,
         }
     return canonical(body)
@@ -80,15 +84,22 @@ def decode_artefact(data: bytes) -> Artefact:
         return PopularityArtefact(task=TaskName(task), catalogue=catalogue, scores=scores)
     if task != TaskName.ITEM_ITEM:
         raise WireError(f"Unknown artefact {task!r}; this version knows {', '.join(TaskName)}.")
-    indices = np.asarray(body.get("indices"), dtype=np.int64)
+    indices = _indices(body.get("indices"))
     size = indices.size
     return ItemItemArtefact(
         catalogue=catalogue,
         indices=indices,
         matrix=_unpack(body, "matrix", size * size).reshape(size, size),
         weights=_unpack(body, "weights", size),
-        directions=int(body.get("directions", 0)),
+        mean=_unpack(body, "mean", size),
+        directions=get_int(body, "directions", low=0, high=size),
     )
+
+
+def _indices(value: object) -> npt.NDArray[np.int64]:
+    if not isinstance(value, list) or not all(type(i) is int and 0 <= i < 2**31 for i in value):
+        raise WireError("Artefact field 'indices': expected a list of item indices.")
+    return np.array(value, dtype=np.int64)
 
 
 def _pack(values: FloatArray) -> str:

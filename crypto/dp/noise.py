@@ -1,6 +1,6 @@
 """Noise: the arrow from rounded vectors of a client's shoppers to one noised update."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from crypto.update import NOISE_DOOR, NoisedUpdate, RoundedUpdate
 
 
 def add_noise(
-    updates: Sequence[RoundedUpdate], *, plan: PrivacyPlan, rng: SecureRandom
+    updates: Iterable[RoundedUpdate], *, plan: PrivacyPlan, rng: SecureRandom
 ) -> NoisedUpdate:
     """Sum a client's shoppers and add the client's share of Skellam noise, once.
 
@@ -21,12 +21,14 @@ def add_noise(
     Raises:
         ValueError: no shopper at all, or a vector that the plan's sensitivity does not cover.
     """
-    if not updates:
-        raise ValueError("A client contributes only with at least one consenting shopper.")
     total = np.zeros(plan.padded_dimension, dtype=np.int64)
+    shoppers = 0
     for update in updates:
         if update.squared_bound > plan.squared_sensitivity * (1 + 1e-12):
             raise ValueError("A rounded update has a larger bound than the plan accounts for.")
         total += update.values
+        shoppers += 1
+    if not shoppers:
+        raise ValueError("A client contributes only with at least one consenting shopper.")
     total += sample_skellam(plan.client_variance, total.size, rng)
-    return NoisedUpdate(values=total, shoppers=len(updates), door=NOISE_DOOR)
+    return NoisedUpdate(values=total, shoppers=shoppers, door=NOISE_DOOR)

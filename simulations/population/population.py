@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
+from crypto.errors import InvalidInputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,15 @@ class Population:
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[int, int]]:
-        shoppers = self.events.shopper.astype(str)
-        names, first = np.unique(shoppers, return_index=True)
-        order = np.argsort(first)
-        edges = [*first[order].tolist(), len(self.events)]
-        return {str(name): (edges[i], edges[i + 1]) for i, name in enumerate(names[order].tolist())}
+        shopper = self.events.shopper
+        if not len(shopper):
+            return {}
+        starts = np.flatnonzero(np.concatenate(([True], shopper[1:] != shopper[:-1])))
+        edges = [*starts.tolist(), len(self.events)]
+        ranges = {str(shopper[low]): (low, high) for low, high in pairwise(edges)}
+        if len(ranges) != len(starts):
+            raise InvalidInputError("A population's events are sorted by shopper; these are not.")
+        return ranges
 
     @property
     def shoppers(self) -> tuple[str, ...]:

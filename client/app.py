@@ -1,0 +1,71 @@
+"""The Flower client app: translates messages, decides nothing, imports lightly.
+
+``query.hello`` says who this client is; ``train.contribute`` takes part in a round. A client that
+does not take part answers so, with a reason that names no shopper.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import httpx
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client.home import ClientHome
+from client.participate import Contribution, contribute
+from crypto.errors import ConsentError, FedcartError
+from crypto.wire import SignedRecord, b64, public_bytes
+
+app = ClientApp()
+
+
+@app.query("hello")
+def hello(message: Message, context: Context) -> Message:
+    """Answer with this client's key and kind."""
+    home = _home(context)
+    key = b64(public_bytes(home.identity.public_key()))
+    record = ConfigRecord({"client_key": key, "kind": str(home.kind)})
+    return Message(RecordDict({"hello": record}), reply_to=message)
+
+
+@app.train("contribute")
+def take_part(message: Message, context: Context) -> Message:
+    """Contribute to a round, or decline."""
+    home = _home(context)
+    try:
+        manifest = SignedRecord.from_bytes(_bytes_of(message))
+        sent = contribute(manifest, home, _http(home.trust.consent_url))
+    except ConsentError:
+        return Message(_declined("consent"), reply_to=message)
+    except FedcartError as error:
+        return Message(_declined(f"{type(error).__name__}: {error}"), reply_to=message)
+    return Message(_sent(sent), reply_to=message)
+
+
+def _sent(sent: Contribution) -> RecordDict:
+    header = ConfigRecord({"status": "sent", "header": sent.header.to_bytes()})
+    arrays = {
+        f"share-{k}": Array(dtype="uint8", shape=(len(share),), stype="fedcart.sealed", data=share)
+        for k, share in enumerate(sent.sealed.shares, start=1)
+    }
+    return RecordDict({"upload": header, "shares": ArrayRecord(arrays)})
+
+
+def _declined(reason: str) -> RecordDict:
+    return RecordDict({"upload": ConfigRecord({"status": "declined", "reason": reason})})
+
+
+def _bytes_of(message: Message) -> bytes:
+    value = message.content["round"]["manifest"]
+    if not isinstance(value, bytes):
+        raise ConsentError("The message carries no manifest.")
+    return value
+
+
+def _home(context: Context) -> ClientHome:
+    return ClientHome.load(Path(str(context.node_config["home"])))
+
+
+@lru_cache(maxsize=4)
+def _http(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=30.0, trust_env=False)

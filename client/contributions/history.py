@@ -1,0 +1,88 @@
+"""A shopper's history as every contribution and the recommender read it: baskets of item indices.
+
+Made from ``ConsentedEvents`` alone, so whatever is computed from it used only what was granted.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from consent.admit import ConsentedEvents
+from consent.tasks.catalogue import Catalogue
+
+FloatArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class History:
+    """Which items were in which of one shopper's baskets; one entry a (basket, item) pair.
+
+    How often an item was in a basket is its count everywhere: quantities and prices are not used.
+
+    Attributes:
+        items: size of the catalogue.
+        basket: int64, shape (n,), ascending: 0 is the oldest basket.
+        item: int64, shape (n,): catalogue indices, each at most once a basket.
+    """
+
+    items: int
+    basket: IndexArray
+    item: IndexArray
+
+    def __repr__(self) -> str:
+        return f"History({self.baskets} baskets)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("A History must not leave the client: contribute a sealed update.")
+
+    @classmethod
+    def of(cls, events: ConsentedEvents, catalogue: Catalogue) -> Self:
+        """Read the history out of one shopper's events, which are ordered oldest first.
+
+        Items that the catalogue does not know are left out, and so are baskets of nothing else.
+        Baskets count in the order of their first line, so that times rounded to the day (no grant
+        for the hour) keep the order of the visits.
+        """
+        index = catalogue.indices(events.events.item)
+        known = index >= 0
+        basket = basket_numbers(events.events.basket[known])
+        pairs = np.unique(basket * len(catalogue) + index[known])
+        return cls(
+            items=len(catalogue), basket=pairs // len(catalogue), item=pairs % len(catalogue)
+        )
+
+    @property
+    def baskets(self) -> int:
+        """Number of baskets."""
+        return int(self.basket[-1]) + 1 if self.basket.size else 0
+
+    @cached_property
+    def age(self) -> IndexArray:
+        """Baskets since each entry, shape (n,): 0 in the latest basket."""
+        return self.baskets - 1 - self.basket
+
+    @cached_property
+    def sizes(self) -> IndexArray:
+        """Number of different items in each basket, shape (baskets,)."""
+        return np.bincount(self.basket, minlength=self.baskets)
+
+    @cached_property
+    def counts(self) -> FloatArray:
+        """In how many baskets each catalogue item was, shape (items,)."""
+        return np.bincount(self.item, minlength=self.items).astype(np.float64)
+
+    def latest(self, baskets: int) -> "History":
+        """The history reduced to its last so many baskets."""
+        keep = self.age < baskets
+        first = max(self.baskets - baskets, 0)
+        return History(items=self.items, basket=self.basket[keep] - first, item=self.item[keep])
+
+
+def basket_numbers(names: npt.NDArray[np.object_]) -> IndexArray:
+    """Number each line's basket, shape (n,), by the order in which basket ids first appear."""
+    seen: dict[str, int] = {}
+    return np.fromiter((seen.setdefault(name, len(seen)) for name in names), np.int64, len(names))

@@ -1,0 +1,76 @@
+"""Item-item: which listed items are bought by the same people, as one bounded vector.
+
+The shopper's listed items become a direction z of length 1, and z zᵀ off the diagonal is what she
+gives. Popular items are weighted down and the public mean direction is taken out first, because
+every shopper shares it and the sum would otherwise say little else. Both come from artefacts that
+were released before, so they cost no privacy.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from client.contributions.history import FloatArray, History, IndexArray
+from consent.tasks.task import ItemItemTask
+from crypto.errors import InvalidInputError
+
+SQRT_TWO = float(np.sqrt(2.0))
+# Below this share of a shopper's length, what is left beside the mean direction is rounding error.
+LEAST_RESIDUAL = 1e-6
+
+
+def contribution(task: ItemItemTask, history: History) -> FloatArray:
+    """√2 · the upper triangle of z zᵀ, row by row above the diagonal.
+
+    Returns:
+        float64, shape (task.dimension,), unitless. Guarantee: finite, and the squared L2 norm is
+        1 - Σ zᵢ⁴ for a shopper with a direction, 0 for one without: at most 1 for every history
+        and every task that parses.
+
+    Raises:
+        InvalidInputError: the task lists an item that the catalogue does not have.
+    """
+    indices = np.asarray(task.indices, dtype=np.int64)
+    if indices.max() >= history.items:
+        raise InvalidInputError(
+            f"The task lists item {indices.max()} and the catalogue has {history.items} items: "
+            "fetch the catalogue that the task's manifest names."
+        )
+    z = direction(history, indices, np.asarray(task.weights), np.asarray(task.mean))
+    row, column = _upper(indices.size)
+    return SQRT_TWO * z[row] * z[column]
+
+
+def direction(
+    history: History, indices: IndexArray, weights: FloatArray, mean: FloatArray
+) -> FloatArray:
+    """A shopper's direction z among the listed items.
+
+    Root basket counts times weights, scaled to length 1, minus the part along ``mean``, scaled to
+    length 1 again.
+
+    Returns:
+        float64, shape (M,): of length 1, or all zero where no listed item was bought or nothing is
+        left beside the mean direction.
+    """
+    profile = _unit(np.sqrt(history.counts[indices]) * weights)
+    residual = profile - float(profile @ mean) * mean
+    if float(np.linalg.norm(residual)) < LEAST_RESIDUAL:
+        return np.zeros(indices.size)
+    return _unit(residual)
+
+
+def _unit(values: FloatArray) -> FloatArray:
+    """The vector scaled to length 1; by its largest entry first, so that nothing overflows."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0:
+        return np.zeros_like(values)
+    scaled = values / largest
+    unit: FloatArray = scaled / np.linalg.norm(scaled)
+    return unit
+
+
+@lru_cache(maxsize=4)
+def _upper(size: int) -> tuple[IndexArray, IndexArray]:
+    row, column = np.triu_indices(size, 1)
+    return row.astype(np.int64), column.astype(np.int64)

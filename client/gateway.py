@@ -1,0 +1,57 @@
+"""The data gateway: the only way from a client's event store to anything that computes on it.
+
+It asks the consent service whether each grant stands *now*, hands over only the granted
+categories, and fails closed: no answer means no data.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from client.events import EventStore
+from consent.admit import ConsentedEvents, admit
+from consent.client import ConsentClient
+from consent.purpose import Category, Purpose
+from crypto.errors import ConsentError
+from crypto.grant import ParticipationGrant
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopperGrant:
+    """A shopper of this client with the grant that lets her data into one round."""
+
+    shopper: str
+    token: str
+    grant: ParticipationGrant
+
+
+class Gateway:
+    """Consented access to an event store."""
+
+    def __init__(self, store: EventStore, consent: ConsentClient) -> None:
+        self._store = store
+        self._consent = consent
+
+    def standing(self, grants: Sequence[ShopperGrant]) -> list[ShopperGrant]:
+        """Those of the grants that stand at this moment.
+
+        Raises:
+            ConsentError: the consent service could not be asked.
+        """
+        alive = self._consent.standing([item.grant.token_id for item in grants])
+        return [item for item in grants if item.grant.token_id in alive]
+
+    def hand_over(
+        self, grants: Sequence[ShopperGrant], purpose: Purpose
+    ) -> Iterator[ConsentedEvents]:
+        """The events of each shopper, reduced to what her grant covers.
+
+        The grants must be ones that ``standing`` has just returned.
+
+        Raises:
+            ConsentError: a grant does not cover the purpose or purchases.
+        """
+        for item in grants:
+            if purpose not in item.grant.purposes:
+                raise ConsentError(f"A grant does not cover the purpose {purpose}.")
+            categories = frozenset(Category(name) for name in item.grant.categories)
+            yield admit(self._store.of(item.shopper), purpose=purpose, categories=categories)

@@ -1,0 +1,225 @@
+"""A client's home folder: who it stands for, whom it trusts, and its own data.
+
+    client.json       kind, shoppers, addresses and pinned keys
+    identity.key      Ed25519 private key, 0600
+    events.db         its shoppers' purchases (client/events.py)
+    rounds.db         which rounds it has joined (client/register.py)
+    artefacts/        released artefacts that it has fetched
+
+Everything pinned here is never taken from the coordinator.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consent.tasks.catalogue import Catalogue
+from crypto.errors import InvalidInputError
+from crypto.wire import (
+    b64,
+    get_float,
+    get_int,
+    get_str,
+    get_strings,
+    parse_object,
+    parse_public_key,
+    public_bytes,
+    thumbprint,
+)
+
+
+class ClientKind(StrEnum):
+    """A device stands for one shopper, a store for many."""
+
+    DEVICE = "device"
+    STORE = "store"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """What a client pins when it is set up.
+
+    Attributes:
+        population: the federation that it joins.
+        consent_url: where the consent service answers.
+        consent_key, coordinator_key: whose signatures count.
+        contexts: files with the three key holders' public contexts, in their order.
+        context_hashes: their SHA-256 hashes, hex.
+        catalogue: file with the retailer's public item list.
+        n_floor: it joins no round with a smaller minimum cohort.
+        z_floor: it joins no round with a smaller noise multiplier (0 allows privacy off).
+    """
+
+    population: str
+    consent_url: str
+    consent_key: Ed25519PublicKey
+    coordinator_key: Ed25519PublicKey
+    contexts: tuple[str, ...]
+    context_hashes: tuple[str, ...]
+    catalogue: str
+    n_floor: int
+    z_floor: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in client.json."""
+        return {
+            "population": self.population,
+            "consent_url": self.consent_url,
+            "consent_key": b64(public_bytes(self.consent_key)),
+            "coordinator_key": b64(public_bytes(self.coordinator_key)),
+            "contexts": list(self.contexts),
+            "context_hashes": list(self.context_hashes),
+            "catalogue": self.catalogue,
+            "n_floor": self.n_floor,
+            "z_floor": self.z_floor,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Parse the trust part of client.json."""
+        return cls(
+            population=get_str(value, "population"),
+            consent_url=get_str(value, "consent_url", max_length=2048),
+            consent_key=parse_public_key(get_str(value, "consent_key"), what="consent key"),
+            coordinator_key=parse_public_key(
+                get_str(value, "coordinator_key"), what="coordinator key"
+            ),
+            contexts=_paths(value, "contexts"),
+            context_hashes=get_strings(value, "context_hashes", max_count=3),
+            catalogue=get_str(value, "catalogue", max_length=4096),
+            n_floor=get_int(value, "n_floor", low=2, high=10**9),
+            z_floor=get_float(value, "z_floor", low=0.0, high=1e9),
+        )
+
+    def public_contexts(self) -> list[bytes]:
+        """The key holders' public contexts, as stored (their hashes are checked on use)."""
+        return [_read(path) for path in self.contexts]
+
+    def load_catalogue(self) -> Catalogue:
+        """The retailer's item list."""
+        return load_catalogue(self.catalogue)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientHome:
+    """A loaded home folder.
+
+    Attributes:
+        shoppers: the shoppers' names in the event store, each with her id at the consent service.
+        simulation_seed: set in simulations alone; noise is then reproducible and protects nobody.
+    """
+
+    path: Path
+    kind: ClientKind
+    identity: Ed25519PrivateKey
+    shoppers: dict[str, str]
+    trust: Trust
+    simulation_seed: int | None
+
+    @property
+    def client_id(self) -> str:
+        """The thumbprint of the identity key."""
+        return thumbprint(self.identity.public_key())
+
+    @property
+    def events(self) -> Path:
+        """The event store's file."""
+        return self.path / "events.db"
+
+    @property
+    def register(self) -> Path:
+        """The file that remembers joined rounds."""
+        return self.path / "rounds.db"
+
+    @classmethod
+    def create(  # one parameter a field of client.json
+        cls,
+        path: Path,
+        *,
+        kind: ClientKind,
+        identity: Ed25519PrivateKey,
+        shoppers: dict[str, str],
+        trust: Trust,
+        simulation_seed: int | None = None,
+    ) -> Self:
+        """Write a new home; refuses to overwrite one.
+
+        Raises:
+            InvalidInputError: there is a client already, or a device with several shoppers.
+        """
+        if kind is ClientKind.DEVICE and len(shoppers) != 1:
+            raise InvalidInputError(f"A device stands for one shopper, not {len(shoppers)}.")
+        path.mkdir(parents=True, exist_ok=True)
+        home = cls(
+            path=path,
+            kind=kind,
+            identity=identity,
+            shoppers=shoppers,
+            trust=trust,
+            simulation_seed=simulation_seed,
+        )
+        _write_private(path / "identity.key", identity.private_bytes_raw())
+        settings = {
+            "kind": kind,
+            "shoppers": shoppers,
+            "simulation_seed": simulation_seed,
+            "trust": trust.to_json(),
+        }
+        _write_private(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
+        return home
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load a home that ``create`` wrote.
+
+        Raises:
+            InvalidInputError: no client there, or a malformed client.json.
+        """
+        file = path / "client.json"
+        if not file.is_file():
+            raise InvalidInputError(f"No client in {path}; make one with: fedcart device init.")
+        settings = parse_object(file.read_bytes(), what=str(file))
+        shoppers, seed, trust = (settings.get(k) for k in ("shoppers", "simulation_seed", "trust"))
+        if not isinstance(shoppers, dict) or not isinstance(trust, dict):
+            raise InvalidInputError(f"{file}: expected objects 'shoppers' and 'trust'.")
+        return cls(
+            path=path,
+            kind=ClientKind(get_str(settings, "kind")),
+            identity=Ed25519PrivateKey.from_private_bytes((path / "identity.key").read_bytes()),
+            shoppers={str(name): str(identifier) for name, identifier in shoppers.items()},
+            trust=Trust.from_json(trust),
+            simulation_seed=seed if isinstance(seed, int) else None,
+        )
+
+
+def _paths(value: dict[str, Any], key: str) -> tuple[str, ...]:
+    paths = value.get(key)
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise InvalidInputError(f"client.json: field {key!r} is a list of files.")
+    return tuple(paths)
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise InvalidInputError(f"{path} exists; choose another folder.") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+@lru_cache(maxsize=16)
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+@lru_cache(maxsize=4)
+def load_catalogue(path: str) -> Catalogue:
+    """Load an item list once per process."""
+    return Catalogue.from_bytes(Path(path).read_bytes())

@@ -1,0 +1,35 @@
+"""Who calls: the bearer token of a shopper or of the coordinator.
+
+A shopper's token is checked inside the transaction that uses it. A token that is not hers gets
+the same 404 as a shopper who does not exist, so ids can't be probed.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from consent.service.context import ContextDep
+from consent.service.problems import Problem
+from consent.service.tokens import token_matches
+
+_BEARER = HTTPBearer(auto_error=False, description="A shopper's or the coordinator's token.")
+
+
+async def _token(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
+) -> str:
+    if credentials is None:
+        raise Problem(401, "Send a bearer token in the Authorization header.")
+    return credentials.credentials
+
+
+BearerToken = Annotated[str, Depends(_token)]
+
+
+async def _coordinator(token: BearerToken, context: ContextDep) -> None:
+    if not token_matches(token, context.settings.coordinator_token_hash):
+        raise Problem(401, "This is not the coordinator's token.")
+
+
+COORDINATOR_ONLY = Depends(_coordinator)

@@ -1,0 +1,43 @@
+"""What every endpoint works with: settings, database and signing key of one service."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import Depends, Request
+
+from consent.service.database import Database
+from consent.service.settings import Settings
+from crypto.wire import b64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One service's settings, database and key; made once by ``create_app``."""
+
+    settings: Settings
+    database: Database
+    key: Ed25519PrivateKey
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.settings.clock()
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return int(self.settings.clock() * 1000)
+
+    def new_id(self) -> str:
+        """A fresh opaque id of 128 random bits, in hex."""
+        return self.settings.entropy(16).hex()
+
+    def new_token(self) -> str:
+        """A fresh bearer token of 256 random bits."""
+        return b64(self.settings.entropy(32))
+
+
+async def _context(request: Request) -> Context:
+    return cast("Context", request.app.state.context)
+
+
+ContextDep = Annotated[Context, Depends(_context)]

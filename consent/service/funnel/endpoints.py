@@ -1,0 +1,27 @@
+"""HTTP endpoint for the consent funnel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from consent.service.auth import COORDINATOR_ONLY
+from consent.service.context import ContextDep
+from consent.service.funnel import service
+from consent.service.funnel.schemas import Funnel
+from consent.service.problems import answers
+from consent.tasks.task import TaskName
+
+router = APIRouter(prefix="/v1", tags=["funnel"], dependencies=[COORDINATOR_ONLY])
+
+
+@router.get("/funnel", responses=answers(401, 422))
+def funnel(
+    task: TaskName,
+    round_id: Annotated[str, Query(alias="round", max_length=128)],
+    context: ContextDep,
+) -> Funnel:
+    """Counts of a round: asked, granted, refused, withdrawn, and aggregated against a withdrawal.
+
+    The last one is an audit over the history of decisions; anything but 0 is a fault.
+    """
+    return service.read(context, task, round_id)

@@ -1,0 +1,168 @@
+"""Deciding who takes part in a round, for all shoppers of one request in one transaction.
+
+The transaction fixes the terms; the grants are signed after it, so that signing never holds up a
+withdrawal.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from consent import standing as rules
+from consent.participation import MAX_AGE_S, ParticipationRequest
+from consent.purpose import Purpose
+from consent.service.context import Context
+from consent.service.grants.repository import GrantRepository
+from consent.service.grants.schemas import (
+    GrantedShopper,
+    ParticipationAnswer,
+    RefusalReason,
+    RefusedShopper,
+)
+from consent.service.problems import Problem
+from consent.service.standing.repository import Member, StandingRepository
+from consent.service.tables import Grant
+from consent.tasks.task import REQUIRED_PURPOSE, TaskName
+from crypto.grant import ParticipationGrant
+from crypto.wire import SignedRecord
+
+
+def participate(context: Context, record: SignedRecord) -> ParticipationAnswer:
+    """Issue one grant for each asked shopper who belongs to the client and agrees to the task.
+
+    Guarantee: a shopper has at most one grant a round. The same client may ask again under the
+    same context and gets the same grant with a later expiry, if it still stands.
+
+    Raises:
+        WireError: the record is malformed or not signed by the key that it names.
+        Problem: 422, made more than MAX_AGE_S from now; 409, the round is committed, or the
+            client already holds a grant of it under another context.
+    """
+    request = ParticipationRequest.parse(record)
+    if not request.is_fresh(context.now()):
+        raise Problem(422, f"This request was not made within {MAX_AGE_S} s of now; sign anew.")
+    with context.database.writing() as session:
+        outcome = _Round.open(context, session, request).judge_all()
+    return ParticipationAnswer(
+        grants=[_granted(context, grant) for grant in outcome.granted],
+        refused=[RefusedShopper(shopper=who, reason=why) for who, why in outcome.refused.items()],
+    )
+
+
+@dataclass(kw_only=True)
+class _Outcome:
+    granted: list[Grant] = field(default_factory=list)
+    fresh: list[Grant] = field(default_factory=list)
+    refused: dict[str, RefusalReason] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One request with what its transaction knows of the client's shoppers."""
+
+    context: Context
+    request: ParticipationRequest
+    grants: GrantRepository
+    now: int
+    after_event: int
+    members: dict[str, Member]
+    existing: dict[str, Grant]
+
+    @classmethod
+    def open(cls, context: Context, session: Session, request: ParticipationRequest) -> "_Round":
+        grants = GrantRepository(session, task=request.task, round_id=request.round_id)
+        state = grants.state(request.client, request.context)
+        if state.committed:
+            raise Problem(409, "This round is committed; no more grants are issued for it.")
+        if state.other_context:
+            raise Problem(409, "This client holds a grant of this round under another context.")
+        members = StandingRepository(session).members([request.client], _purpose(request.task))
+        return cls(
+            context=context,
+            request=request,
+            grants=grants,
+            now=int(context.now()),
+            after_event=state.last_event,
+            members={member.shopper_id: member for member in members},
+            existing=grants.of_members(request.client),
+        )
+
+    def judge_all(self) -> _Outcome:
+        outcome = _Outcome()
+        for shopper_id in self.request.shoppers:
+            refusal = self._refusal(shopper_id)
+            if refusal is None:
+                self._grant(shopper_id, outcome)
+            else:
+                outcome.refused[shopper_id] = refusal
+        self.grants.add(outcome.fresh)
+        self.grants.record_refusals(
+            {who: why for who, why in outcome.refused.items() if who in self.members}
+        )
+        return outcome
+
+    def _refusal(self, shopper_id: str) -> RefusalReason | None:
+        member = self.members.get(shopper_id)
+        if member is None:
+            return RefusalReason.NOT_MEMBER
+        consent, task = member.consent, self.request.task
+        earlier = self.existing.get(shopper_id)
+        if earlier is None:
+            return None if consent.allows(task) else RefusalReason.NO_CONSENT
+        if earlier.client_id != self.request.client:
+            return RefusalReason.OTHER_CLIENT
+        stands = rules.stands(task=task, epoch=earlier.epoch, consent=consent)
+        return None if stands else RefusalReason.WITHDRAWN
+
+    def _grant(self, shopper_id: str, outcome: _Outcome) -> None:
+        grant = self.existing.get(shopper_id)
+        if grant is None:
+            grant = self._new(shopper_id)
+            outcome.fresh.append(grant)
+        else:
+            grant.issued_at, grant.expires_at = self.now, self._expiry()
+        outcome.granted.append(grant)
+
+    def _expiry(self) -> int:
+        return self.now + self.context.settings.grant_lifetime_s
+
+    def _new(self, shopper_id: str) -> Grant:
+        request, member = self.request, self.members[shopper_id]
+        return Grant(
+            token_id=self.context.new_id(),
+            shopper_id=shopper_id,
+            client_id=request.client,
+            task=request.task,
+            round_id=request.round_id,
+            context=request.context,
+            subject=self.context.new_id(),
+            epoch=member.consent.epoch,
+            notice_version=member.notice_version,
+            categories=" ".join(sorted(member.consent.categories(_purpose(request.task)))),
+            issued_at=self.now,
+            expires_at=self._expiry(),
+            after_event=self.after_event,
+        )
+
+
+def _purpose(task: str) -> Purpose:
+    return REQUIRED_PURPOSE[TaskName(task)]
+
+
+def _granted(context: Context, grant: Grant) -> GrantedShopper:
+    claims = ParticipationGrant(
+        issuer=context.settings.issuer,
+        task=grant.task,
+        round_id=grant.round_id,
+        context=grant.context,
+        subject=grant.subject,
+        token_id=grant.token_id,
+        client_key=grant.client_id,
+        purposes=(_purpose(grant.task),),
+        categories=tuple(grant.categories.split()),
+        notice_version=grant.notice_version,
+        epoch=grant.epoch,
+        issued_at=grant.issued_at,
+        expires_at=grant.expires_at,
+    )
+    return GrantedShopper(shopper=grant.shopper_id, token=claims.sign(context.key))

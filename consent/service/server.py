@@ -1,0 +1,36 @@
+"""Running the application under uvicorn, and telling when it listens."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says its URL once its sockets listen."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then call ``on_ready``."""
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self._on_ready(f"http://{shown}:{port}")
+
+
+def run(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve until a signal ends it. Requests are not logged: URLs hold shoppers' ids.
+
+    Raises:
+        SystemExit: the address can't be bound.
+    """
+    config = uvicorn.Config(
+        app, host=host, port=port, access_log=False, log_level="warning", server_header=False
+    )
+    _Announcing(config, on_ready).run()

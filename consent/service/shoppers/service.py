@@ -1,0 +1,165 @@
+"""Registering a shopper, deciding about consent, pairing a client: one transaction each."""
+
+from collections.abc import Iterable
+
+from sqlalchemy.orm import Session
+
+from consent.purpose import CELLS, Cell, ConsentState
+from consent.service.context import Context
+from consent.service.problems import Problem
+from consent.service.shoppers.repository import ShopperRepository
+from consent.service.shoppers.schemas import (
+    CellState,
+    ClientKey,
+    Consents,
+    Decisions,
+    Paired,
+    Registered,
+    Registration,
+)
+from consent.service.tables import Client, Consent, Shopper
+from consent.service.tokens import token_hash, token_matches
+from consent.standing import ShopperConsent
+from crypto.wire import parse_public_key, thumbprint
+
+_NOBODY = token_hash("")
+
+
+def register(context: Context, request: Registration) -> Registered:
+    """Create a shopper with her first decisions and, if named, her client.
+
+    Raises:
+        Problem: 409, the client is known as another kind.
+    """
+    token, shopper_id = context.new_token(), context.new_id()
+    decisions = {entry.cell: entry.decision for entry in request.consents}
+    consent = ShopperConsent(epoch=0, floor=0)
+    if decisions:
+        consent = consent.decide(decisions)
+    shopper = Shopper(
+        id=shopper_id,
+        token_hash=token_hash(token),
+        epoch=consent.epoch,
+        floor=consent.floor,
+        created_at=context.now_ms(),
+    )
+    with context.database.writing() as session:
+        shoppers = ShopperRepository(session)
+        shoppers.add(shopper)
+        if request.client is not None:
+            shoppers.join(shopper_id, _client(shoppers, request.client))
+        _save_cells(context, shoppers, shopper_id, consent, decisions, request.notice_version)
+    return Registered(shopper=shopper_id, token=token, epoch=consent.epoch)
+
+
+def read_consents(context: Context, shopper_id: str, token: str) -> Consents:
+    """A shopper's matrix.
+
+    Raises:
+        Problem: 404, no such shopper, or not her token.
+    """
+    with context.database.reading() as session:
+        shopper = authorised(session, shopper_id, token)
+        return _matrix(ShopperRepository(session), shopper.id, shopper.epoch)
+
+
+def decide(context: Context, shopper_id: str, token: str, request: Decisions) -> Consents:
+    """Take decisions together and raise the epoch, all in one transaction.
+
+    Raises:
+        Problem: 404, no such shopper, or not her token.
+        TransitionError: a decision does not follow from its cell's state; nothing was changed.
+    """
+    with context.database.writing() as session:
+        shopper = authorised(session, shopper_id, token)
+        shoppers = ShopperRepository(session)
+        decisions = {entry.cell: entry.decision for entry in request.decisions}
+        consent = shoppers.consent(shopper).decide(decisions)
+        shoppers.save_standing(shopper_id, consent)
+        _save_cells(context, shoppers, shopper_id, consent, decisions, request.notice_version)
+        return _matrix(shoppers, shopper_id, consent.epoch)
+
+
+def pair(context: Context, shopper_id: str, token: str, request: ClientKey) -> Paired:
+    """Make a client the one that stands for a shopper; grants of another client die.
+
+    Raises:
+        Problem: 404, no such shopper, or not her token; 409, the client is known as another kind.
+    """
+    with context.database.writing() as session:
+        shopper = authorised(session, shopper_id, token)
+        shoppers = ShopperRepository(session)
+        client_id = _client(shoppers, request)
+        before = shoppers.membership(shopper_id)
+        consent = ShopperConsent(epoch=shopper.epoch, floor=shopper.floor)
+        if before is not None and before.client_id != client_id:
+            consent = consent.moved()
+            shoppers.save_standing(shopper_id, consent)
+        shoppers.join(shopper_id, client_id)
+        return Paired(client=client_id, epoch=consent.epoch)
+
+
+def authorised(session: Session, shopper_id: str, token: str) -> Shopper:
+    """The shopper whose token this is.
+
+    Raises:
+        Problem: 404, whether she does not exist or the token is not hers.
+    """
+    shopper = ShopperRepository(session).find(shopper_id)
+    hers = token_matches(token, _NOBODY if shopper is None else shopper.token_hash)
+    if shopper is None or not hers:
+        raise Problem(404, "There is no such shopper for this token.")
+    return shopper
+
+
+def _save_cells(
+    context: Context,
+    shoppers: ShopperRepository,
+    shopper_id: str,
+    consent: ShopperConsent,
+    decided: Iterable[Cell],
+    notice_version: str,
+) -> None:
+    now = context.now_ms()
+    shoppers.save_cells(
+        Consent(
+            shopper_id=shopper_id,
+            purpose=cell.purpose,
+            category=cell.category,
+            state=consent.state(cell),
+            notice_version=notice_version,
+            epoch=consent.epoch,
+            since=now,
+        )
+        for cell in decided
+    )
+
+
+def _matrix(shoppers: ShopperRepository, shopper_id: str, epoch: int) -> Consents:
+    rows = {(row.purpose, row.category): row for row in shoppers.cells(shopper_id)}
+    cells = [_cell(cell, rows.get((cell.purpose, cell.category))) for cell in CELLS]
+    return Consents(shopper=shopper_id, epoch=epoch, consents=cells)
+
+
+def _cell(cell: Cell, row: Consent | None) -> CellState:
+    if row is None:
+        return CellState(purpose=cell.purpose, category=cell.category, state=ConsentState.UNKNOWN)
+    return CellState(
+        purpose=cell.purpose,
+        category=cell.category,
+        state=ConsentState(row.state),
+        notice_version=row.notice_version,
+        since=row.since,
+    )
+
+
+def _client(shoppers: ShopperRepository, named: ClientKey) -> str:
+    client_id = thumbprint(parse_public_key(named.public_key, what="client key"))
+    known = shoppers.client(client_id)
+    if known is None:
+        shoppers.add_client(
+            Client(thumbprint=client_id, public_key=named.public_key, kind=named.kind)
+        )
+    elif known.kind != named.kind:
+        raise Problem(409, f"This client is known as a {known.kind}.")
+    return client_id

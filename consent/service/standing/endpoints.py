@@ -1,0 +1,31 @@
+"""HTTP endpoints for live checks."""
+
+from fastapi import APIRouter
+
+from consent.service.auth import COORDINATOR_ONLY
+from consent.service.context import ContextDep
+from consent.service.problems import answers
+from consent.service.standing import service
+from consent.service.standing.schemas import (
+    EligibleAnswer,
+    EligibleRequest,
+    StandingAnswer,
+    StandingRequest,
+)
+
+router = APIRouter(prefix="/v1", tags=["standing"])
+
+
+@router.post("/standing", responses=answers(422))
+def standing(request: StandingRequest, context: ContextDep) -> StandingAnswer:
+    """Which of these grants stand now.
+
+    Needs no token: the ids themselves are 128 random bits. An id that is unknown does not stand.
+    """
+    return service.standing(context, request)
+
+
+@router.post("/eligible", dependencies=[COORDINATOR_ONLY], responses=answers(401, 422))
+def eligible(request: EligibleRequest, context: ContextDep) -> EligibleAnswer:
+    """Which of these clients have at least one shopper with live consent for the task."""
+    return service.eligible(context, request)

@@ -1,0 +1,158 @@
+"""The tables of the consent service.
+
+Times are Unix milliseconds. ``consent_event`` is the history of every decision; it and the commits
+can't be changed or deleted, by trigger. Grants and commits remember the last event that preceded
+them (``after_event``): event numbers only grow and writers are serialised, so the history alone
+tells which came first, whatever the clock did.
+"""
+
+from sqlalchemy import Connection, Index, MetaData, Table, UniqueConstraint, event
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class Base(SQLModel, registry=registry()):
+    """The consent service's own tables, apart from any other service's in the same process."""
+
+
+METADATA: MetaData = Base.metadata
+
+
+class Shopper(Base, table=True):
+    """A shopper: an opaque id, her token's hash, and her consent epoch and floor."""
+
+    __tablename__ = "shopper"
+
+    id: str = Field(primary_key=True)
+    token_hash: str
+    epoch: int = Field(ge=0)
+    floor: int = Field(ge=0)
+    created_at: int
+
+
+class ConsentEvent(Base, table=True):
+    """One decision about one cell, for ever."""
+
+    __tablename__ = "consent_event"
+    __table_args__ = (
+        Index("consent_event_shopper", "shopper_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    shopper_id: str = Field(foreign_key="shopper.id")
+    purpose: str
+    category: str
+    state: str
+    notice_version: str
+    epoch: int
+    time: int
+
+
+class Consent(Base, table=True):
+    """The state of one cell now; ``since`` is the time and ``epoch`` the epoch of its decision."""
+
+    __tablename__ = "consent"
+
+    shopper_id: str = Field(foreign_key="shopper.id", primary_key=True)
+    purpose: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    state: str
+    notice_version: str
+    epoch: int
+    since: int
+
+
+class Client(Base, table=True):
+    """A device or store, known by the thumbprint of its Ed25519 key."""
+
+    __tablename__ = "client"
+
+    thumbprint: str = Field(primary_key=True)
+    public_key: str
+    kind: str
+
+
+class Membership(Base, table=True):
+    """The one client that stands for a shopper."""
+
+    __tablename__ = "membership"
+
+    shopper_id: str = Field(foreign_key="shopper.id", primary_key=True)
+    client_id: str = Field(foreign_key="client.thumbprint", index=True)
+
+
+class Grant(Base, table=True):
+    """The one grant of a shopper in a round. Its terms never change; a repeat renews its time."""
+
+    __tablename__ = "participation_grant"
+    __table_args__ = (
+        UniqueConstraint("shopper_id", "task", "round_id"),
+        Index("participation_grant_round", "task", "round_id"),
+    )
+
+    token_id: str = Field(primary_key=True)
+    shopper_id: str = Field(foreign_key="shopper.id")
+    client_id: str = Field(foreign_key="client.thumbprint")
+    task: str
+    round_id: str
+    context: str
+    subject: str = Field(unique=True)
+    epoch: int
+    notice_version: str
+    categories: str
+    issued_at: int
+    expires_at: int
+    after_event: int
+
+
+class Refusal(Base, table=True):
+    """A shopper for whom a round was asked and refused, with the latest reason."""
+
+    __tablename__ = "refusal"
+
+    task: str = Field(primary_key=True)
+    round_id: str = Field(primary_key=True)
+    shopper_id: str = Field(foreign_key="shopper.id", primary_key=True)
+    reason: str
+
+
+class RoundCommit(Base, table=True):
+    """The frozen, signed list of a round, and the answer that was given with it."""
+
+    __tablename__ = "round_commit"
+    __table_args__ = (UniqueConstraint("task", "round_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    task: str
+    round_id: str
+    request_hash: str
+    record: bytes
+    dropped: str
+    committed_at: int
+    after_event: int
+
+
+class CommittedGrant(Base, table=True):
+    """A grant that a commit froze, and the upload it stands in."""
+
+    __tablename__ = "committed_grant"
+
+    token_id: str = Field(foreign_key="participation_grant.token_id", primary_key=True)
+    commit_id: int = Field(foreign_key="round_commit.id", index=True)
+    upload: str
+
+
+def _freeze(table: str) -> None:
+    def create_triggers(_table: Table, connection: Connection, **_: object) -> None:
+        for action in ("UPDATE", "DELETE"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
+    event.listen(METADATA.tables[table], "after_create", create_triggers)
+
+
+for _name in ("consent_event", "round_commit", "committed_grant"):
+    _freeze(_name)

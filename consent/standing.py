@@ -1,0 +1,128 @@
+"""The rules of standing: how consent changes, and when a participation grant still counts.
+
+Every change of a shopper's consent raises her *epoch*. A change that says no (a refusal or a
+withdrawal of anything) also lifts her *floor* to the new epoch, and a grant below the floor is
+dead for ever: giving consent again does not revive it. Saying yes to more kills nothing.
+
+========================================  =====  =====  ======
+change                                    epoch  floor  older grants
+========================================  =====  =====  ======
+only cells given or renewed               + 1    same   stand
+any cell refused or withdrawn             + 1    epoch  dead
+another client paired in place of hers    + 1    epoch  dead
+the same client paired again              same   same   stand
+========================================  =====  =====  ======
+
+The rules know no framework and no storage; the service asks them inside its transactions.
+Source: W3C DPV 2 consent states; GDPR art. 7(3) (withdrawing is as easy as giving).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from consent.purpose import (
+    ENDED_STATES,
+    LIVE_STATES,
+    Category,
+    Cell,
+    ConsentState,
+    Decision,
+    Purpose,
+)
+from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
+from crypto.errors import InvalidInputError
+
+# Consent that was given once can be withdrawn, also when it has ended meanwhile.
+_WITHDRAWABLE = LIVE_STATES | {ConsentState.EXPIRED, ConsentState.WITHDRAWN}
+
+
+class TransitionError(InvalidInputError):
+    """A decision does not follow from the state that the cell is in; nothing was changed."""
+
+
+def next_state(state: ConsentState, decision: Decision) -> ConsentState:
+    """The state that a shopper's decision leads to.
+
+    Guarantee: a *no* never leaves a cell live: refusing what was given withdraws it.
+
+    Raises:
+        TransitionError: a withdrawal of what was never given.
+    """
+    live = state in LIVE_STATES
+    if decision is Decision.GIVEN:
+        return ConsentState.RENEWED if live else ConsentState.GIVEN
+    if decision is Decision.REFUSED:
+        return ConsentState.WITHDRAWN if live else ConsentState.REFUSED
+    if state not in _WITHDRAWABLE:
+        raise TransitionError(
+            f"Consent in state {state} was never given, so it can't be withdrawn; refuse it."
+        )
+    return ConsentState.WITHDRAWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopperConsent:
+    """One shopper's consent at one instant.
+
+    Attributes:
+        epoch: counts her changes; never falls.
+        floor: the oldest epoch whose grants may still stand; at most ``epoch``.
+        cells: state of each decided cell; a cell that is missing is unknown.
+    """
+
+    epoch: int
+    floor: int
+    cells: Mapping[Cell, ConsentState] = field(default_factory=dict)
+
+    def state(self, cell: Cell) -> ConsentState:
+        """The state of a cell; unknown where nothing was decided."""
+        return self.cells.get(cell, ConsentState.UNKNOWN)
+
+    def decide(self, decisions: Mapping[Cell, Decision]) -> Self:
+        """Her consent after one set of decisions, all or none.
+
+        Raises:
+            TransitionError: one of them does not follow; the message names its cell.
+        """
+        changed = {cell: self._next(cell, decision) for cell, decision in decisions.items()}
+        epoch = self.epoch + 1
+        ended = any(state in ENDED_STATES for state in changed.values())
+        return replace(
+            self,
+            epoch=epoch,
+            floor=epoch if ended else self.floor,
+            cells={**self.cells, **changed},
+        )
+
+    def _next(self, cell: Cell, decision: Decision) -> ConsentState:
+        try:
+            return next_state(self.state(cell), decision)
+        except TransitionError as error:
+            raise TransitionError(f"{cell.purpose} / {cell.category}: {error}") from error
+
+    def moved(self) -> Self:
+        """Her consent after another client took the place of hers: grants of the old one die."""
+        return replace(self, epoch=self.epoch + 1, floor=self.epoch + 1)
+
+    def categories(self, purpose: Purpose) -> frozenset[Category]:
+        """All categories that she gives for a purpose."""
+        return frozenset(
+            cell.category
+            for cell, state in self.cells.items()
+            if cell.purpose is purpose and state in LIVE_STATES
+        )
+
+    def allows(self, task: TaskName) -> bool:
+        """Whether everything that the task requires is given now."""
+        return self.categories(REQUIRED_PURPOSE[task]) >= REQUIRED_CATEGORIES[task]
+
+
+def stands(*, task: TaskName, epoch: int, consent: ShopperConsent) -> bool:
+    """Whether a grant for ``task``, issued at ``epoch``, still counts under this consent.
+
+    Guarantee: False if anything was refused or withdrawn after the grant was issued, if the
+    shopper's client was replaced, if the required consent is not live, or if the epoch is one
+    that she has not reached.
+    """
+    return consent.floor <= epoch <= consent.epoch and consent.allows(task)

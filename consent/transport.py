@@ -1,0 +1,54 @@
+"""One HTTP call to the consent service that fails closed.
+
+No answer, a status other than success, or an answer of another form is a ``ConsentError``.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from consent.answers import Answer
+from crypto.errors import ConsentError
+
+_AnswerT = TypeVar("_AnswerT", bound=Answer)
+
+
+def call(
+    http: httpx.Client,
+    method: str,
+    path: str,
+    form: type[_AnswerT],
+    *,
+    body: object = None,
+    params: Mapping[str, str] | None = None,
+    token: str | None = None,
+) -> _AnswerT:
+    """Send one request and parse its answer as ``form``.
+
+    Raises:
+        ConsentError: no answer, another status, or another form. After a failed change it is
+            unknown whether the change was made.
+    """
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        response = http.request(method, path, json=body, params=params, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ConsentError(f"The consent service can't be reached for {path}.") from error
+    if not response.is_success:
+        raise ConsentError(
+            f"The consent service answered {response.status_code} to {path}{_detail(response)}"
+        )
+    try:
+        return form.model_validate_json(response.content)
+    except ValidationError as error:
+        raise ConsentError(f"The consent service's answer to {path} is malformed.") from error
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return "."
+    return f": {str(detail)[:200]}"

@@ -1,0 +1,118 @@
+"""The budget ledger: ε is reserved on disk before a release, or there is no release.
+
+It stores what each release *is* (noise variance and sensitivities), not a running ε, so the
+composed bound is recomputed by the accountant from the full list each time. SQLite in WAL mode,
+fully synchronised. A reservation is never given back: a failed round keeps its charge.
+"""
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from crypto.dp.accounting import SkellamRelease, epsilon
+from crypto.errors import BudgetError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS reserved (
+    task TEXT NOT NULL, round TEXT NOT NULL, context TEXT NOT NULL,
+    releases TEXT NOT NULL, reserved_at INTEGER NOT NULL,
+    PRIMARY KEY (task, round)
+) STRICT
+"""
+
+
+class Ledger:
+    """The ledger of one population, safe between processes.
+
+    Args:
+        path: the SQLite file.
+        budget: ε that all releases together may cost; infinity for runs with privacy off.
+        delta: at which ε is stated.
+    """
+
+    def __init__(self, path: Path, *, budget: float, delta: float) -> None:
+        if not budget > 0 or not 0 < delta < 1:
+            raise BudgetError(f"Expected budget > 0 and 0 < delta < 1, got {budget}, {delta}.")
+        self._path, self._budget, self._delta = path, budget, delta
+        with self._open() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(_SCHEMA)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            db = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+            try:
+                db.execute("PRAGMA synchronous = FULL")
+                yield db
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise BudgetError(
+                f"The budget ledger {self._path} can't be written ({error}); nothing is released. "
+                "Free the disk or fix its permissions, then run the round again."
+            ) from error
+
+    def reserve(
+        self,
+        *,
+        task: str,
+        round_id: str,
+        context: str,
+        releases: Sequence[SkellamRelease],
+        now: int,
+    ) -> float:
+        """Reserve a round's releases and return the ε spent by all reservations with it.
+
+        Reserving the same round for the same context again costs nothing.
+
+        Raises:
+            BudgetError: the budget would be exceeded, the round was reserved for another
+                manifest, or the disk says no. Nothing was reserved then.
+        """
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            rows = db.execute("SELECT task, round, context, releases FROM reserved").fetchall()
+            known = {(row[0], row[1]): row[2] for row in rows}
+            spent = [release for row in rows for release in _decode(row[3])]
+            if (task, round_id) in known:
+                if known[task, round_id] != context:
+                    raise BudgetError(
+                        f"Round {round_id!r} of {task!r} is reserved for another manifest; plan a "
+                        "new round."
+                    )
+                return epsilon(spent, delta=self._delta)
+            total = epsilon([*spent, *releases], delta=self._delta)
+            if total > self._budget * (1 + 1e-9):
+                raise BudgetError(self._refusal(task, spent, total))
+            row = (task, round_id, context, json.dumps([asdict(r) for r in releases]), now)
+            db.execute("INSERT INTO reserved VALUES (?, ?, ?, ?, ?)", row)
+            db.execute("COMMIT")
+        return total
+
+    def _refusal(self, task: str, spent: list[SkellamRelease], total: float) -> str:
+        before = epsilon(spent, delta=self._delta)
+        return (
+            f"Releasing {task!r} would spend ε = {total:.3f} of {self._budget:g} in all "
+            f"(already spent: {before:.3f}); nothing is released. Raise the noise or the budget."
+        )
+
+    def spent(self) -> float:
+        """ε of all reservations so far."""
+        with self._open() as db:
+            rows = db.execute("SELECT releases FROM reserved").fetchall()
+        releases = [release for (text,) in rows for release in _decode(text)]
+        return epsilon(releases, delta=self._delta)
+
+    @property
+    def remaining(self) -> float:
+        """Budget minus spent; composition is not additive, so this is a lower bound on use."""
+        return math.inf if math.isinf(self._budget) else max(0.0, self._budget - self.spent())
+
+
+def _decode(text: str) -> list[SkellamRelease]:
+    return [SkellamRelease(**fields) for fields in json.loads(text)]

@@ -1,0 +1,95 @@
+"""The registry of releases: each artefact with the privacy record that it was released under.
+
+One folder a release, written whole and renamed into place, so that a crash leaves either nothing
+or everything. A release is never replaced.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
+from crypto.errors import RoundError
+from crypto.wire import SignedRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A released artefact.
+
+    Attributes:
+        record: what was promised and what happened: ε, cohort, noise, cost (JSON-able).
+        manifest, commit: the signed documents behind it.
+    """
+
+    task: str
+    round_id: str
+    artefact: Artefact
+    record: dict[str, Any]
+    manifest: SignedRecord
+    commit: SignedRecord
+
+
+class Registry:
+    """Releases on disk, by task and round."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _place(self, task: str, round_id: str) -> Path:
+        return self._folder / task / round_id
+
+    def save(self, release: Release) -> Path:
+        """Store a release and return its folder.
+
+        Raises:
+            RoundError: this round was released already.
+        """
+        place = self._place(release.task, release.round_id)
+        if place.exists():
+            raise RoundError(
+                f"Round {release.round_id!r} of {release.task!r} was released already."
+            )
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_name(f".{place.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        (draft / "artefact.json").write_bytes(encode_artefact(release.artefact))
+        (draft / "manifest.json").write_bytes(release.manifest.to_bytes())
+        (draft / "commit.json").write_bytes(release.commit.to_bytes())
+        (draft / "record.json").write_text(json.dumps(release.record, indent=1) + "\n")
+        for path in draft.iterdir():
+            _flush(path)
+        draft.rename(place)
+        _flush(place.parent)
+        return place
+
+    def load(self, task: str, round_id: str) -> Release | None:
+        """The release of a round, if there is one."""
+        place = self._place(task, round_id)
+        if not place.exists():
+            return None
+        return Release(
+            task=task,
+            round_id=round_id,
+            artefact=decode_artefact((place / "artefact.json").read_bytes()),
+            record=json.loads((place / "record.json").read_text()),
+            manifest=SignedRecord.from_bytes((place / "manifest.json").read_bytes()),
+            commit=SignedRecord.from_bytes((place / "commit.json").read_bytes()),
+        )
+
+    def artefact_file(self, task: str, round_id: str) -> Path:
+        """The file that devices read."""
+        return self._place(task, round_id) / "artefact.json"
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

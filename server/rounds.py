@@ -1,0 +1,166 @@
+"""The round as pure steps: plan it, check what arrives, check the commit, release the sum.
+
+No network and no files here; ``server/conductor.py`` calls these in order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, Task
+from crypto.commit import Commit
+from crypto.dp.plan import PrivacyPlan
+from crypto.dp.rotation import Rotation
+from crypto.errors import CohortTooSmallError, RoundError, WireError
+from crypto.grant import ParticipationGrant
+from crypto.manifest import Manifest, context_of
+from crypto.sums.interface import Scheme
+from crypto.update import IntArray, ReleasedSum, SealedUpdate
+from crypto.upload import Upload
+from crypto.wire import SignedRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRound:
+    """A round that is fixed and signed, before anybody contributes."""
+
+    task: Task
+    manifest: Manifest
+    record: SignedRecord
+
+    @property
+    def context(self) -> str:
+        """The hash that binds everything in this round."""
+        return context_of(self.record)
+
+    @property
+    def plan(self) -> PrivacyPlan:
+        """The privacy plan."""
+        return self.manifest.plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundTerms:
+    """What all rounds of a run share."""
+
+    population: str
+    catalogue: str
+    key_hashes: tuple[str, ...]
+
+
+def plan_round(
+    task: Task,
+    plan: PrivacyPlan,
+    *,
+    round_id: str,
+    terms: RoundTerms,
+    key: Ed25519PrivateKey,
+    opens: int,
+    closes: int,
+) -> PlannedRound:
+    """Write and sign a round's manifest."""
+    manifest = Manifest(
+        population=terms.population,
+        task=task.name,
+        round_id=round_id,
+        parameters=task.to_json(),
+        catalogue=terms.catalogue,
+        plan=plan,
+        epsilon=plan.epsilon() if plan.private else None,
+        purposes=(REQUIRED_PURPOSE[task.name],),
+        categories=tuple(sorted(REQUIRED_CATEGORIES[task.name])),
+        scheme=Scheme.SHARE_SUM,
+        key_hashes=terms.key_hashes,
+        unpaired_devices=False,
+        opens=opens,
+        closes=closes,
+    )
+    return PlannedRound(task=task, manifest=manifest, record=manifest.sign(key))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A checked upload with the ids of its grants."""
+
+    upload: Upload
+    sealed: SealedUpdate
+    token_ids: tuple[str, ...]
+
+
+def receive(
+    header: SignedRecord,
+    sealed: SealedUpdate,
+    planned: PlannedRound,
+    *,
+    consent_key: Ed25519PublicKey,
+    now: int,
+) -> Received:
+    """Check an upload: signature, bytes, scheme, round, and every grant it carries.
+
+    Raises:
+        WireError: any check fails; the upload is not kept.
+    """
+    upload = Upload.verify(header, sealed)
+    manifest = planned.manifest
+    if (upload.context, upload.scheme) != (planned.context, manifest.scheme):
+        raise WireError("The upload is for another round.")
+    if not manifest.opens <= now < manifest.closes:
+        raise WireError("The upload came outside the round's time.")
+    grants = [
+        ParticipationGrant.verify(
+            token,
+            consent_key,
+            task=manifest.task,
+            context=planned.context,
+            client_key=upload.client,
+            now=now,
+        )
+        for token in upload.grants
+    ]
+    token_ids = tuple(grant.token_id for grant in grants)
+    if len(set(token_ids)) != len(token_ids) or len({g.subject for g in grants}) != len(grants):
+        raise WireError("The upload carries a grant or a shopper twice.")
+    return Received(upload=upload, sealed=sealed, token_ids=token_ids)
+
+
+def check_commit(
+    record: SignedRecord, planned: PlannedRound, received: Sequence[Upload], key: Ed25519PublicKey
+) -> Commit:
+    """Verify the consent service's list against what was received.
+
+    Raises:
+        WireError: not signed by the consent service, or it names an upload that never came.
+        RoundError: it is for another round.
+        CohortTooSmallError: fewer than n_min remain; nothing is released.
+    """
+    commit = Commit.verify(record, key)
+    manifest = planned.manifest
+    expected = (manifest.task, manifest.round_id, planned.context)
+    if (commit.task, commit.round_id, commit.context) != expected:
+        raise RoundError("The signed list is for another round.")
+    known = {(upload.hash, upload.client) for upload in received}
+    if not {(entry.upload, entry.client) for entry in commit.uploads} <= known:
+        raise WireError("The signed list names an upload that was never received.")
+    minimum = planned.plan.min_clients
+    if commit.clients < minimum:
+        raise CohortTooSmallError(
+            f"{commit.clients} clients remain at the commit of {manifest.task!r}, at least "
+            f"{minimum} are needed; nothing is released and no budget is spent. Run the round "
+            "again with more clients, or plan with a smaller min_clients."
+        )
+    return commit
+
+
+def release(integers: IntArray, planned: PlannedRound, commit: Commit) -> ReleasedSum:
+    """Bring the opened integer sum back to the contribution's units: unscale, then unrotate."""
+    plan = planned.plan
+    rotation = Rotation(planned.context, plan.dimension)
+    values = rotation.backward(integers.astype(np.float64) * (plan.clipping_norm / plan.scale))
+    return ReleasedSum(
+        values=values,
+        noise_stddev=plan.noise_stddev(commit.clients),
+        clients=commit.clients,
+        shoppers=commit.shoppers,
+    )

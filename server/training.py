@@ -1,0 +1,138 @@
+"""A training run: the schedule's tasks one after the other, each feeding the next.
+
+``popularity`` comes before ``item-item``, whose item list and weights derive from its release.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+
+import httpx
+from flwr.serverapp import Grid
+
+from consent.client import ConsentClient
+from consent.tasks.artefact import PopularityArtefact
+from consent.tasks.catalogue import Catalogue
+from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, Task, TaskName
+from crypto.errors import InvalidInputError, PlanError
+from server.artefacts.item_item import plan_task
+from server.cohort import roll_call
+from server.collect import Progress
+from server.conductor import Federation, run_round
+from server.home import CoordinatorHome
+from server.keyholders import HolderEndpoint
+from server.ledger import Ledger
+from server.registry import Registry, Release
+from server.rounds import RoundTerms
+from server.schedule import Schedule, TrainingPlan, schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a run came to."""
+
+    releases: dict[TaskName, Release]
+    schedule: Schedule
+
+
+def train(
+    grid: Grid,
+    home: CoordinatorHome,
+    *,
+    run_id: str,
+    progress: Progress,
+    http: Callable[[str], httpx.Client] | None = None,
+    clock: Callable[[], float] = time,
+) -> Training:
+    """Run every scheduled task once over the connected clients; resumes a run by the same id.
+
+    ``http`` makes a client for a base URL; by default over the network.
+
+    Raises:
+        FedcartError: a round can't go on; tasks before it stay released.
+    """
+    catalogue = home.load_catalogue()
+    planned = schedule(home.plan, items=len(catalogue))
+    federation = compose(home, catalogue, progress=progress, http=http or _http, clock=clock)
+    members = roll_call(grid, timeout=home.plan.timeout)
+    releases: dict[TaskName, Release] = {}
+    for name, plan in planned.plans.items():
+        task = _task(name, home.plan, catalogue, releases)
+        round_id = f"{run_id}-{name}"
+        releases[name] = run_round(grid, members, task, plan, federation, round_id=round_id)
+    return Training(releases=releases, schedule=planned)
+
+
+def compose(
+    home: CoordinatorHome,
+    catalogue: Catalogue,
+    *,
+    progress: Progress,
+    http: Callable[[str], httpx.Client],
+    clock: Callable[[], float],
+) -> Federation:
+    """Build the federation from a coordinator's home."""
+    contexts = tuple(_read(holder.context) for holder in home.holders)
+    budget = float("inf") if home.plan.epsilon is None else home.plan.epsilon
+    return Federation(
+        identity=home.identity,
+        consent=ConsentClient(
+            http(home.consent_url),
+            service_key=home.consent_key,
+            coordinator_token=home.consent_token,
+            clock=clock,
+        ),
+        consent_key=home.consent_key,
+        holders=tuple(
+            HolderEndpoint(number=number, http=http(holder.url), identity=holder.identity)
+            for number, holder in enumerate(home.holders, start=1)
+        ),
+        contexts=contexts,
+        terms=RoundTerms(
+            population=home.population,
+            catalogue=catalogue.hash,
+            key_hashes=tuple(holder.context_hash for holder in home.holders),
+        ),
+        catalogue=catalogue,
+        ledger=Ledger(home.path / "ledger.db", budget=budget, delta=home.plan.delta),
+        registry=Registry(home.path / "releases"),
+        folder=home.path,
+        timeout=home.plan.timeout,
+        progress=progress,
+        clock=clock,
+    )
+
+
+def _task(
+    name: TaskName, plan: TrainingPlan, catalogue: Catalogue, releases: dict[TaskName, Release]
+) -> Task:
+    items = len(catalogue)
+    if name is TaskName.POPULARITY:
+        return PopularityTask(items=items)
+    if name is TaskName.RECENT_POPULARITY:
+        return RecentPopularityTask(items=items, baskets=plan.recent_baskets)
+    return _item_item(plan, releases)
+
+
+def _item_item(plan: TrainingPlan, releases: dict[TaskName, Release]) -> ItemItemTask:
+    source = releases.get(TaskName.POPULARITY)
+    if source is None or not isinstance(source.artefact, PopularityArtefact):
+        raise PlanError(
+            "item-item takes its item list and weights from a popularity release; put popularity "
+            "before it in the plan."
+        )
+    return plan_task(source.artefact, listed=plan.item_item_items)
+
+
+def _http(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=60.0, trust_env=False)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path}: the key holder's public context can't be read."
+        ) from error

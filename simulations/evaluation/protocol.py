@@ -1,0 +1,168 @@
+"""The next-basket protocol: which baskets a model may see, and which it must foretell.
+
+Each eligible shopper's last basket is the test, the one before it validation. For validation, both
+are taken away from training; for the test only the last is. An eligible shopper has at least
+``MINIMUM_BASKETS`` baskets with a known item, so that validation still leaves one to learn from.
+Everyone else is not tested and keeps all her baskets in training.
+
+Source: Li et al., "A next basket recommendation reality check", TOIS 2023, for the protocol and
+for telling repeat items (bought before) from explore items (new to the shopper).
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from client.contributions.history import History, IndexArray, basket_numbers
+from consent.admit import admit
+from consent.events import Events
+from consent.purpose import Category, Purpose
+from crypto.errors import InvalidInputError
+from simulations.population.population import Population
+
+MINIMUM_BASKETS = 3
+
+
+class Stage(StrEnum):
+    """What a fold is for. Tune on validation; look at the test once."""
+
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """Training data and the baskets to foretell.
+
+    Attributes:
+        stage: what it is for.
+        training: the population without the held-out baskets. Contributions, artefacts and
+            baselines may use this and nothing else.
+        tested: eligible shoppers, in the order of the population.
+        truth: one entry a tested shopper: the catalogue indices in her held-out basket, ascending.
+    """
+
+    stage: Stage
+    training: Population
+    tested: tuple[str, ...]
+    truth: tuple[IndexArray, ...]
+
+    @cached_property
+    def histories(self) -> dict[str, History]:
+        """Every training shopper's history, from her training events alone."""
+        return {
+            shopper: history_of(self.training, shopper, Purpose.PERSONALISE)
+            for shopper in self.training.shoppers
+        }
+
+    @cached_property
+    def counts(self) -> sp.csr_array:
+        """In how many training baskets each item was, shape (tested, items)."""
+        histories = [self.histories[shopper] for shopper in self.tested]
+        row = np.repeat(np.arange(len(histories)), [h.item.size for h in histories])
+        item = np.concatenate([h.item for h in histories])
+        shape = (len(histories), len(self.training.catalogue))
+        return sp.csr_array((np.ones(item.size), (row, item)), shape=shape)
+
+    @cached_property
+    def wanted(self) -> sp.csr_array:
+        """1 where an item is in the held-out basket, shape (tested, items)."""
+        row = np.repeat(np.arange(len(self.truth)), [t.size for t in self.truth])
+        item = np.concatenate(self.truth)
+        shape = (len(self.truth), len(self.training.catalogue))
+        return sp.csr_array((np.ones(item.size), (row, item)), shape=shape)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """A population split for next-basket evaluation; each fold is made when it is first asked for.
+
+    Attributes:
+        population: all baskets.
+        minimum_baskets: how many an eligible shopper has at least.
+    """
+
+    population: Population
+    minimum_baskets: int
+
+    @cached_property
+    def validation(self) -> Fold:
+        """The fold to tune on: neither validation nor test baskets are in its training data."""
+        return self._fold(Stage.VALIDATION, held_out=2)
+
+    @cached_property
+    def test(self) -> Fold:
+        """The fold to report: validation baskets belong to training."""
+        return self._fold(Stage.TEST, held_out=1)
+
+    def _fold(self, stage: Stage, *, held_out: int) -> Fold:
+        events, catalogue = self.population.events, self.population.catalogue
+        index, number, baskets = self._lines
+        eligible = baskets >= self.minimum_baskets
+        known = index >= 0
+        target = eligible & known & (number == baskets - held_out)
+        keep = ~eligible | (known & (number < baskets - held_out))
+        tested, truth = _targets(events, index, target)
+        training = replace(self.population, events=events.take(keep))
+        if not tested:
+            raise InvalidInputError(
+                f"No shopper has {self.minimum_baskets} baskets with items of the {catalogue.name} "
+                "catalogue: there is nothing to evaluate."
+            )
+        return Fold(stage=stage, training=training, tested=tested, truth=truth)
+
+    @cached_property
+    def _lines(self) -> tuple[IndexArray, IndexArray, IndexArray]:
+        """Per line: item index, number of its basket among its shopper's, how many she has."""
+        events = self.population.events
+        index = self.population.catalogue.indices(events.item)
+        number = np.full(len(events), -1, dtype=np.int64)
+        baskets = np.zeros(len(events), dtype=np.int64)
+        for low, high in _runs(events.shopper):
+            known = low + np.flatnonzero(index[low:high] >= 0)
+            if known.size:
+                number[known] = basket_numbers(events.basket[known])
+                baskets[low:high] = number[known].max() + 1
+        return index, number, baskets
+
+
+def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> Split:
+    """Split a population for next-basket evaluation.
+
+    Raises:
+        InvalidInputError: fewer than 3 baskets are asked for, which would leave nothing to train
+            on once validation and test are taken away.
+    """
+    if minimum_baskets < MINIMUM_BASKETS:
+        raise InvalidInputError(f"Expected minimum_baskets={minimum_baskets} >= {MINIMUM_BASKETS}.")
+    return Split(population=population, minimum_baskets=minimum_baskets)
+
+
+def history_of(population: Population, shopper: str, purpose: Purpose) -> History:
+    """One shopper's history as her device sees it when purchases, and nothing more, are granted."""
+    events = admit(population.of(shopper), purpose=purpose, categories={Category.PURCHASES})
+    return History.of(events, population.catalogue)
+
+
+def _runs(shopper: npt.NDArray[np.object_]) -> list[tuple[int, int]]:
+    """First and last line (exclusive) of each shopper."""
+    changes = 1 + np.flatnonzero(shopper[1:] != shopper[:-1])
+    edges = [0, *changes.tolist(), shopper.size] if shopper.size else []
+    return list(pairwise(edges))
+
+
+def _targets(
+    events: Events, index: IndexArray, target: npt.NDArray[np.bool_]
+) -> tuple[tuple[str, ...], tuple[IndexArray, ...]]:
+    """The shoppers with lines under the mask, and the distinct items of those lines."""
+    shopper, item = events.shopper[target], index[target]
+    runs = _runs(shopper)
+    return (
+        tuple(str(shopper[low]) for low, _ in runs),
+        tuple(np.unique(item[low:high]) for low, high in runs),
+    )

@@ -1,0 +1,184 @@
+"""Import of a foreign file as a data set on disk, and what there is to tell about it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from client.importers.columns import Columns
+from client.importers.purchases import Purchases, read_purchases
+from client.importers.tables import Progress as Report
+from simulations.population.directory import check_target
+from simulations.population.population import Population
+from simulations.population.silos import MIN_SILO_SHOPPERS, split_clients
+from simulations.population.storage import FILES, load_population, save_population
+
+__all__ = [
+    "ImportSummary",
+    "import_file",
+    "load_population",
+    "save_population",
+    "summarise",
+    "summary_table",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSummary:
+    """What a data set holds.
+
+    Attributes:
+        name: of the data set.
+        directory: where it is.
+        hash: hex SHA-256 of its content.
+        shoppers: how many there are.
+        items: how many there are in the catalogue.
+        baskets: of all shoppers.
+        lines: of all baskets.
+        skipped: bad lines of the file that were left out.
+        first: local time of the oldest line, ISO 8601.
+        last: local time of the newest line, ISO 8601.
+        median_baskets: per shopper.
+        silos: stores that stand for at least MIN_SILO_SHOPPERS shoppers.
+        devices: shoppers who are clients of their own.
+        problems: what was wrong with the first of the skipped lines.
+    """
+
+    name: str
+    directory: str
+    hash: str
+    shoppers: int
+    items: int
+    baskets: int
+    lines: int
+    skipped: int
+    first: str
+    last: str
+    median_baskets: float
+    silos: int
+    devices: int
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as a JSON-able object."""
+        return asdict(self)
+
+
+def import_file(
+    path: Path,
+    columns: Columns,
+    *,
+    out: Path,
+    name: str | None = None,
+    delimiter: str | None = None,
+    skip_bad: bool = False,
+    force: bool = False,
+) -> ImportSummary:
+    """Read a CSV or Parquet file and write it as a data set; a progress bar goes to stderr.
+
+    Args:
+        path: .csv, .tsv or .txt (UTF-8), .parquet or .pq.
+        columns: which column plays which part.
+        out: directory to make.
+        name: of the data set; the file's name without its suffix if None.
+        delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
+        skip_bad: leave bad lines out and count them, instead of failing.
+        force: replace an older data set at ``out``.
+
+    Raises:
+        InvalidInputError: the file or ``out`` is not what it must be; nothing was written.
+        FedcartError: a Parquet file, but pyarrow is not installed.
+        OSError: the disk refused; nothing is left behind.
+    """
+    check_target(out, force=force, owned=FILES)
+    with _progress(path.name) as report:
+        purchases = read_purchases(
+            path, columns, name=name, delimiter=delimiter, skip_bad=skip_bad, progress=report
+        )
+    population = _population(purchases, path.name)
+    value = save_population(population, out, columns=columns.named(), force=force)
+    return summarise(population, directory=out, value=value, purchases=purchases)
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Report]:
+    """A bar with an estimate of the time left; silent where stderr is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+    with bar:
+        task = bar.add_task(f"Reading {label}", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _population(purchases: Purchases, file: str) -> Population:
+    stores, devices = split_clients(purchases.events)
+    left_out = f" {purchases.skipped} bad lines were left out." if purchases.skipped else ""
+    return Population(
+        name=purchases.catalogue.name,
+        note=f"Imported from {file}; the item list is what the file names.{left_out}",
+        catalogue=purchases.catalogue,
+        events=purchases.events,
+        stores=stores,
+        devices=devices,
+        groups={},
+    )
+
+
+def summarise(
+    population: Population, *, directory: Path, value: str, purchases: Purchases
+) -> ImportSummary:
+    """Count what an import wrote to ``directory`` under the hash ``value``."""
+    events = population.events
+    baskets = set(zip(events.shopper, events.basket, strict=True))
+    per_shopper = Counter(shopper for shopper, _ in baskets)
+    return ImportSummary(
+        name=population.name,
+        directory=str(directory),
+        hash=value,
+        shoppers=len(population.shoppers),
+        items=len(population.catalogue),
+        baskets=len(baskets),
+        lines=len(events),
+        skipped=purchases.skipped,
+        first=_local(int(events.time.min())),
+        last=_local(int(events.time.max())),
+        median_baskets=float(median(per_shopper.values())),
+        silos=len(population.stores),
+        devices=len(population.devices),
+        problems=purchases.problems,
+    )
+
+
+def _local(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
+
+
+def summary_table(summary: ImportSummary) -> Table:
+    """The summary for a reader at a terminal."""
+    table = Table(title=f"Data set {summary.name}", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for label, value in (
+        ("Shoppers", f"{summary.shoppers:,}"),
+        ("Items", f"{summary.items:,}"),
+        ("Baskets", f"{summary.baskets:,}"),
+        ("Lines", f"{summary.lines:,}"),
+        ("Bad lines left out", f"{summary.skipped:,}"),
+        ("First line", summary.first),
+        ("Last line", summary.last),
+        ("Median baskets a shopper", f"{summary.median_baskets:g}"),
+        (f"Silos (stores of at least {MIN_SILO_SHOPPERS})", f"{summary.silos:,}"),
+        ("Devices", f"{summary.devices:,}"),
+        ("Written to", summary.directory),
+    ):
+        table.add_row(label, value)
+    return table
