@@ -4,13 +4,12 @@
 does not take part answers so, with a reason that names no shopper.
 """
 
-from functools import lru_cache
 from pathlib import Path
 
-import httpx
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
+from client.connection import connect
 from client.home import ClientHome
 from client.participate import Contribution, contribute
 from crypto.errors import ConsentError, FedcartError
@@ -34,7 +33,7 @@ def take_part(message: Message, context: Context) -> Message:
     home = _home(context)
     try:
         manifest = SignedRecord.from_bytes(_bytes_of(message))
-        sent = contribute(manifest, home, _http(home.trust.consent_url))
+        sent = contribute(manifest, home, connect(home.trust.consent_url))
     except ConsentError:
         return Message(_declined("consent"), reply_to=message)
     except FedcartError as error:
@@ -64,8 +63,3 @@ def _bytes_of(message: Message) -> bytes:
 
 def _home(context: Context) -> ClientHome:
     return ClientHome.load(Path(str(context.node_config["home"])))
-
-
-@lru_cache(maxsize=4)
-def _http(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=30.0, trust_env=False)

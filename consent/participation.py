@@ -7,6 +7,7 @@ for the consent service to judge.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -45,7 +46,7 @@ class ParticipationRequest:
     issued_at: int
     shoppers: tuple[str, ...]
 
-    @property
+    @cached_property
     def client(self) -> str:
         """The thumbprint of the asking client."""
         return thumbprint(self.client_key)

@@ -27,7 +27,7 @@ def roll_call(grid: Grid, *, timeout: float) -> list[Member]:
     nodes = list(grid.get_node_ids())
     members = []
     for reply in ask(grid, nodes, "query.hello", RecordDict({}), timeout=timeout):
-        if reply.content is None:
+        if isinstance(reply.content, str):
             continue
         try:
             record = reply.content.config_records["hello"]

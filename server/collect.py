@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flwr.serverapp import Grid
@@ -21,13 +20,8 @@ from server.exchange import Reply, ask, parse_upload, round_content
 from server.inbox import Inbox
 from server.rounds import PlannedRound, receive
 
-
-class Progress(Protocol):
-    """Told what happens, so that a person can watch: phase, how many done, how many in all."""
-
-    def __call__(self, phase: str, done: int, total: int) -> None:
-        """Report progress."""
-        ...
+# Told what happens, so that a person can watch: phase, how many done, how many in all.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -87,8 +81,8 @@ class Collector:
         return ask(self.grid, nodes, "train.contribute", content, timeout=self.timeout)
 
     def _take(self, reply: Reply) -> bool:
-        if reply.content is None:
-            self.tally.declined["failed"] += 1
+        if isinstance(reply.content, str):
+            self.tally.declined[f"failed: {reply.content[:200]}"] += 1
             return False
         try:
             parsed = parse_upload(reply.content)

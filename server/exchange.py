@@ -20,10 +20,10 @@ POLL_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One node's answer; ``content`` is None where the node failed."""
+    """One node's answer: its content, or the reason why there is none."""
 
     node: int
-    content: RecordDict | None
+    content: RecordDict | str
 
 
 def ask(
@@ -41,8 +41,8 @@ def ask(
         for reply in grid.pull_messages(list(waiting)):
             arrived += 1
             waiting.discard(reply.metadata.reply_to_message_id)
-            content_or_none = None if reply.has_error() else reply.content
-            yield Reply(node=reply.metadata.src_node_id, content=content_or_none)
+            answer = (reply.error.reason or "") if reply.has_error() else reply.content
+            yield Reply(node=reply.metadata.src_node_id, content=answer)
         if not arrived and waiting:
             time.sleep(POLL_S)
 

@@ -12,7 +12,7 @@ from consent.tasks.task import TaskName
 from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
 from crypto.errors import InvalidInputError
 from crypto.wire import get_float, get_int
-from server.artefacts.signal import judge_signal
+from server.artefacts.signal import item_item_verdict
 
 # Shares of the budget, tuned on validation data without privacy (docs/decisions/0005).
 DEFAULT_WEIGHTS = {
@@ -104,12 +104,12 @@ def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
     plans = _calibrated(plan, {name: dimensions[name] for name in plan.weights})
     if TaskName.ITEM_ITEM not in plans or plan.force_item_item:
         return Schedule(plans=plans, left_out={})
-    verdict = judge_signal(
+    verdict = item_item_verdict(
         shoppers=plan.expected_shoppers,
-        items=listed,
+        listed=listed,
         noise_stddev=plans[TaskName.ITEM_ITEM].noise_stddev(plan.min_clients),
     )
-    if verdict.included:
+    if verdict.worthwhile:
         return Schedule(plans=plans, left_out={})
     kept: dict[TaskName, int] = {
         name: dimensions[name] for name in plan.weights if name is not TaskName.ITEM_ITEM

@@ -54,20 +54,30 @@ class Pins:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyHolder:
-    """A key holder with its keys in memory."""
+    """A key holder with its keys in memory.
+
+    ``public`` is the public context as it was first written: TenSEAL may write the same context in
+    other bytes later, and it is named by their hash.
+    """
 
     number: int
     identity: Ed25519PrivateKey
     opening: OpeningKey
+    public: bytes
     pins: Pins
     home: Path
+
+    @property
+    def key_hash(self) -> str:
+        """Hash of the public context: how manifests name this key holder's key."""
+        return context_hash(self.public)
 
     @property
     def card(self) -> SignedRecord:
         """The signed public card: number and hash of the public context."""
         body = {
             "holder": self.number,
-            "context_hash": context_hash(self.opening.public),
+            "context_hash": self.key_hash,
             "identity": b64(public_bytes(self.identity.public_key())),
         }
         return SignedRecord.sign(CARD_TYPE, body, self.identity)
@@ -84,16 +94,18 @@ def create(home: Path, *, number: int, pins: Pins) -> KeyHolder:
     if pins.n_floor < 2:
         raise InvalidInputError(f"Expected n_floor >= 2, got {pins.n_floor}.")
     home.mkdir(parents=True, exist_ok=True)
+    opening = OpeningKey.generate()
     holder = KeyHolder(
         number=number,
         identity=Ed25519PrivateKey.generate(),
-        opening=OpeningKey.generate(),
+        opening=opening,
+        public=opening.public,
         pins=pins,
         home=home,
     )
     _write_secret(home / "identity.key", holder.identity.private_bytes_raw())
     _write_secret(home / "opening.key", holder.opening.to_bytes())
-    (home / "public.context").write_bytes(holder.opening.public)
+    (home / "public.context").write_bytes(holder.public)
     (home / "card.json").write_bytes(holder.card.to_bytes())
     (home / "keyholder.json").write_text(json.dumps(_settings(holder), indent=2) + "\n")
     return holder
@@ -113,6 +125,7 @@ def load(home: Path) -> KeyHolder:
         number=get_int(settings, "holder", low=1, high=HOLDERS),
         identity=Ed25519PrivateKey.from_private_bytes(_read_secret(home / "identity.key")),
         opening=OpeningKey.from_bytes(_read_secret(home / "opening.key")),
+        public=(home / "public.context").read_bytes(),
         pins=Pins(
             coordinator=parse_public_key(get_str(settings, "coordinator"), what="coordinator"),
             consent=parse_public_key(get_str(settings, "consent"), what="consent"),

@@ -12,7 +12,6 @@ from crypto.keyholder.home import KeyHolder, Pins
 from crypto.keyholder.register import Answered, Register
 from crypto.manifest import Manifest, context_of
 from crypto.opening import OpenRequest
-from crypto.sums.share_sum.context import context_hash
 from crypto.update import PartSum
 
 
@@ -63,7 +62,7 @@ def answer(request: OpenRequest, holder: KeyHolder, register: Register, *, now: 
     Raises:
         FedcartError: any check fails; nothing was opened.
     """
-    own_key = context_hash(holder.opening.public)
+    own_key = holder.key_hash
     manifest, commit = check(request, holder.pins, own_key)
     if manifest.key_hashes[holder.number - 1] != own_key:
         raise RoundError("The manifest names this key holder's key in another's place.")

@@ -32,7 +32,7 @@ def create_app(holder: KeyHolder, *, clock: Callable[[], float] = time.time) -> 
 
     @app.get("/v1/context")
     def context() -> Response:
-        return Response(holder.opening.public, media_type="application/octet-stream")
+        return Response(holder.public, media_type="application/octet-stream")
 
     @app.post("/v1/open")
     async def open_sum(request: Request) -> Response:

@@ -11,7 +11,7 @@ from simulations.evaluation.metrics import Scorer
 from simulations.evaluation.protocol import Fold
 
 # Ridge of the centralised item-item model, in shoppers; chosen on validation (decision 0005).
-CENTRAL_RIDGE = 100.0
+CENTRAL_RIDGE = 300.0
 JUST_BELOW_ONE = 0.999
 
 

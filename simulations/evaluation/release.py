@@ -70,7 +70,11 @@ class Noise:
         total = gaussian_multiplier(epsilon, delta)
         whole = sum(BUDGET[task] for task in tasks)
         return cls(
-            stddev={task: overhead * total / np.sqrt(BUDGET[task] / whole) for task in tasks}
+            stddev={
+                task: float(overhead * total / np.sqrt(share / whole))
+                for task, share in BUDGET.items()
+                if task in tasks
+            }
         )
 
     def scaled(self, factor: float) -> "Noise":

@@ -1,6 +1,6 @@
 """Every query about issuing grants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists, func, insert, select
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from consent.service.tables import ConsentEvent, Grant, Membership, Refusal, RoundCommit
+from crypto.grant import ParticipationGrant
 
 _GRANT_OF_ROUND = (col(Grant.task) == bindparam("task")) & (
     col(Grant.round_id) == bindparam("round_id")
@@ -77,10 +78,27 @@ class GrantRepository:
         rows = self._session.scalars(_OF_MEMBERS, {**self._round, "client_id": client_id})
         return {grant.shopper_id: grant for grant in rows}
 
-    def add(self, grants: Sequence[Grant]) -> None:
-        """Store new grants."""
-        if grants:
-            self._session.execute(insert(Grant), [grant.model_dump() for grant in grants])
+    def add(self, grants: Mapping[str, ParticipationGrant], *, after_event: int) -> None:
+        """Store new grants, by shopper, with the consent event that preceded them."""
+        rows = [
+            {
+                **self._round,
+                "token_id": grant.token_id,
+                "shopper_id": shopper_id,
+                "client_id": grant.client_key,
+                "context": grant.context,
+                "subject": grant.subject,
+                "epoch": grant.epoch,
+                "notice_version": grant.notice_version,
+                "categories": " ".join(grant.categories),
+                "issued_at": grant.issued_at,
+                "expires_at": grant.expires_at,
+                "after_event": after_event,
+            }
+            for shopper_id, grant in grants.items()
+        ]
+        if rows:
+            self._session.execute(insert(Grant), rows)
 
     def record_refusals(self, reasons: Mapping[str, str]) -> None:
         """Remember for whom the round was asked and refused, with the latest reason."""

@@ -4,13 +4,13 @@ The transaction fixes the terms; the grants are signed after it, so that signing
 withdrawal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from consent import standing as rules
 from consent.participation import MAX_AGE_S, ParticipationRequest
-from consent.purpose import Purpose
 from consent.service.context import Context
 from consent.service.grants.repository import GrantRepository
 from consent.service.grants.schemas import (
@@ -22,7 +22,7 @@ from consent.service.grants.schemas import (
 from consent.service.problems import Problem
 from consent.service.standing.repository import Member, StandingRepository
 from consent.service.tables import Grant
-from consent.tasks.task import REQUIRED_PURPOSE, TaskName
+from consent.tasks.task import REQUIRED_PURPOSE
 from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord
 
@@ -44,15 +44,20 @@ def participate(context: Context, record: SignedRecord) -> ParticipationAnswer:
     with context.database.writing() as session:
         outcome = _Round.open(context, session, request).judge_all()
     return ParticipationAnswer(
-        grants=[_granted(context, grant) for grant in outcome.granted],
+        grants=[
+            GrantedShopper(shopper=who, token=grant.sign(context.key))
+            for who, grant in outcome.granted.items()
+        ],
         refused=[RefusedShopper(shopper=who, reason=why) for who, why in outcome.refused.items()],
     )
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Outcome:
-    granted: list[Grant] = field(default_factory=list)
-    fresh: list[Grant] = field(default_factory=list)
+    """Who got which grant, which of those are new, and who was refused; by shopper."""
+
+    granted: dict[str, ParticipationGrant] = field(default_factory=dict)
+    fresh: dict[str, ParticipationGrant] = field(default_factory=dict)
     refused: dict[str, RefusalReason] = field(default_factory=dict)
 
 
@@ -76,7 +81,8 @@ class _Round:
             raise Problem(409, "This round is committed; no more grants are issued for it.")
         if state.other_context:
             raise Problem(409, "This client holds a grant of this round under another context.")
-        members = StandingRepository(session).members([request.client], _purpose(request.task))
+        purpose = REQUIRED_PURPOSE[request.task]
+        members = StandingRepository(session).members([request.client], purpose)
         return cls(
             context=context,
             request=request,
@@ -95,7 +101,7 @@ class _Round:
                 self._grant(shopper_id, outcome)
             else:
                 outcome.refused[shopper_id] = refusal
-        self.grants.add(outcome.fresh)
+        self.grants.add(outcome.fresh, after_event=self.after_event)
         self.grants.record_refusals(
             {who: why for who, why in outcome.refused.items() if who in self.members}
         )
@@ -115,54 +121,50 @@ class _Round:
         return None if stands else RefusalReason.WITHDRAWN
 
     def _grant(self, shopper_id: str, outcome: _Outcome) -> None:
-        grant = self.existing.get(shopper_id)
-        if grant is None:
-            grant = self._new(shopper_id)
-            outcome.fresh.append(grant)
-        else:
-            grant.issued_at, grant.expires_at = self.now, self._expiry()
-        outcome.granted.append(grant)
+        earlier = self.existing.get(shopper_id)
+        if earlier is not None:
+            earlier.issued_at, earlier.expires_at = self.now, self._expiry()
+            outcome.granted[shopper_id] = self._claims(
+                epoch=earlier.epoch,
+                notice_version=earlier.notice_version,
+                categories=earlier.categories.split(),
+                token_id=earlier.token_id,
+                subject=earlier.subject,
+            )
+            return
+        member = self.members[shopper_id]
+        outcome.granted[shopper_id] = outcome.fresh[shopper_id] = self._claims(
+            epoch=member.consent.epoch,
+            notice_version=member.notice_version,
+            categories=sorted(member.consent.categories(REQUIRED_PURPOSE[self.request.task])),
+            token_id=self.context.new_id(),
+            subject=self.context.new_id(),
+        )
+
+    def _claims(
+        self,
+        *,
+        epoch: int,
+        notice_version: str,
+        categories: Sequence[str],
+        token_id: str,
+        subject: str,
+    ) -> ParticipationGrant:
+        return ParticipationGrant(
+            issuer=self.context.settings.issuer,
+            task=self.request.task,
+            round_id=self.request.round_id,
+            context=self.request.context,
+            subject=subject,
+            token_id=token_id,
+            client_key=self.request.client,
+            purposes=(REQUIRED_PURPOSE[self.request.task],),
+            categories=tuple(categories),
+            notice_version=notice_version,
+            epoch=epoch,
+            issued_at=self.now,
+            expires_at=self._expiry(),
+        )
 
     def _expiry(self) -> int:
         return self.now + self.context.settings.grant_lifetime_s
-
-    def _new(self, shopper_id: str) -> Grant:
-        request, member = self.request, self.members[shopper_id]
-        return Grant(
-            token_id=self.context.new_id(),
-            shopper_id=shopper_id,
-            client_id=request.client,
-            task=request.task,
-            round_id=request.round_id,
-            context=request.context,
-            subject=self.context.new_id(),
-            epoch=member.consent.epoch,
-            notice_version=member.notice_version,
-            categories=" ".join(sorted(member.consent.categories(_purpose(request.task)))),
-            issued_at=self.now,
-            expires_at=self._expiry(),
-            after_event=self.after_event,
-        )
-
-
-def _purpose(task: str) -> Purpose:
-    return REQUIRED_PURPOSE[TaskName(task)]
-
-
-def _granted(context: Context, grant: Grant) -> GrantedShopper:
-    claims = ParticipationGrant(
-        issuer=context.settings.issuer,
-        task=grant.task,
-        round_id=grant.round_id,
-        context=grant.context,
-        subject=grant.subject,
-        token_id=grant.token_id,
-        client_key=grant.client_id,
-        purposes=(_purpose(grant.task),),
-        categories=tuple(grant.categories.split()),
-        notice_version=grant.notice_version,
-        epoch=grant.epoch,
-        issued_at=grant.issued_at,
-        expires_at=grant.expires_at,
-    )
-    return GrantedShopper(shopper=grant.shopper_id, token=claims.sign(context.key))

@@ -1,0 +1,62 @@
+"""What simulated shoppers choose: a seeded draw per shopper, told to the consent service."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from consent.purpose import Category, Cell, Decision, Purpose
+from simulations.engine.scenario import Consent
+
+_ON_DEVICE = Cell(Purpose.PERSONALISE, Category.PURCHASES)
+TRAINING = Cell(Purpose.TRAIN, Category.PURCHASES)
+_EXTRAS = (Category.TIME_CONTEXT, Category.LOCATION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One shopper's decisions, and whether she will withdraw while a round is under way.
+
+    Attributes:
+        decisions: every cell she was asked about.
+        withdraws: a number in [0, 1) that places her withdrawal in the run; None if she won't.
+    """
+
+    decisions: dict[Cell, Decision]
+    withdraws: float | None
+
+    @property
+    def trains(self) -> bool:
+        """Whether she lets her purchases train shared models."""
+        return self.decisions[TRAINING] is Decision.GIVEN
+
+    @property
+    def personalises(self) -> bool:
+        """Whether she wants recommendations on her device."""
+        return self.decisions[_ON_DEVICE] is Decision.GIVEN
+
+
+def draw(shoppers: Sequence[str], rates: Consent, *, seed: int) -> dict[str, Choice]:
+    """Each shopper's choice; the same seed gives the same."""
+    rng = np.random.default_rng([seed, 0xC0])
+    return {shopper: _choose(rates, rng.random(5)) for shopper in shoppers}
+
+
+def _choose(rates: Consent, chance: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Choice:
+    which, withdraws, place, time_context, location = chance.tolist()
+    personal = which >= rates.refuse
+    trains = which >= rates.refuse + rates.personal_only
+    decisions = {_ON_DEVICE: _decision(agrees=personal), TRAINING: _decision(agrees=trains)}
+    for category, share, drawn in zip(
+        _EXTRAS, (rates.time_context, rates.location), (time_context, location), strict=True
+    ):
+        decisions[Cell(Purpose.PERSONALISE, category)] = _decision(
+            agrees=personal and drawn < share
+        )
+        decisions[Cell(Purpose.TRAIN, category)] = _decision(agrees=trains and drawn < share)
+    leaves = trains and withdraws < rates.withdraw
+    return Choice(decisions=decisions, withdraws=place if leaves else None)
+
+
+def _decision(*, agrees: bool) -> Decision:
+    return Decision.GIVEN if agrees else Decision.REFUSED

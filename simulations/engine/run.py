@@ -1,0 +1,175 @@
+"""Running a scenario: population, choices, a whole federation, a training run, an evaluation.
+
+The apps, services, consent checks, sealing and accounting are the ones of a real deployment; what
+is simulated is who the shoppers are and what they choose.
+"""
+
+import resource
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from client.connection import connect
+from consent.client import ConsentClient
+from consent.purpose import Decision
+from consent.tasks.task import TaskName
+from crypto.errors import InvalidInputError
+from server.collect import Progress
+from server.schedule import schedule
+from server.training import Training, train
+from simulations.engine.choices import TRAINING, Choice, draw
+from simulations.engine.grid import InProcessGrid
+from simulations.engine.scenario import Data, Scenario
+from simulations.engine.services import running
+from simulations.engine.world import NOTICE_VERSION, World, build, make_keys
+from simulations.population.complete_journey import Assortment, Level, load_complete_journey
+from simulations.population.imported import load_population
+from simulations.population.population import Population
+from simulations.population.synthetic import synthetic
+
+RUN_ID = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a scenario came to, before evaluation.
+
+    Attributes:
+        training: releases by task, and what was left out.
+        funnel: consent counts by task, as the consent service audits them.
+        seconds: wall-clock by phase.
+    """
+
+    training: Training
+    funnel: Mapping[TaskName, Mapping[str, int]]
+    choices: Mapping[str, Choice]
+    world: World
+    seconds: Mapping[str, float]
+    peak_rss_mb: float
+
+
+def load(data: Data, *, seed: int) -> Population:
+    """The population that a scenario names.
+
+    Raises:
+        InvalidInputError: an unknown source or level.
+    """
+    if data.source == "complete-journey":
+        return load_complete_journey(
+            level=_one_of("data.level", data.level, get_args(Level)),
+            assortment=_one_of("data.assortment", data.assortment, get_args(Assortment)),
+        )
+    if data.source == "synthetic":
+        return synthetic(data.shoppers, data.items, data.stores, seed)
+    return load_population(Path(data.source))
+
+
+def _one_of(key: str, value: str, allowed: tuple[Any, ...]) -> Any:
+    if value not in allowed:
+        raise InvalidInputError(f"{key} = {value!r}: expected one of {', '.join(allowed)}.")
+    return value
+
+
+def run(scenario: Scenario, training: Population, folder: Path, *, progress: Progress) -> Outcome:
+    """Build the federation in ``folder`` and train every scheduled task once.
+
+    ``training`` holds the events that clients may learn from, and no others.
+
+    Raises:
+        FedcartError: a service did not start, or a round can't go on.
+    """
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+    choices = draw(training.shoppers, scenario.consent, seed=scenario.seed)
+    home = folder / "federation"
+    shutil.rmtree(home, ignore_errors=True)
+    keys = make_keys(home, private=scenario.privacy.enabled)
+    homes = [holder.home for holder in keys.holders]
+    processes = scenario.engine.services == "processes"
+    with ExitStack() as stack:
+        consent, holders = stack.enter_context(
+            running(keys.consent_home, homes, processes=processes)
+        )
+        seconds["start"] = time.perf_counter() - started
+        world = build(
+            training, choices, scenario, keys, consent=consent, holders=holders, progress=progress
+        )
+        seconds["enrol"] = time.perf_counter() - started - sum(seconds.values())
+        grid = stack.enter_context(_grid(scenario, world, choices))
+        result = train(grid, world.coordinator, run_id=RUN_ID, progress=progress, http=connect)
+        seconds["train"] = time.perf_counter() - started - sum(seconds.values())
+        funnel = _funnel(world, result)
+    if not scenario.engine.keep_homes:
+        shutil.rmtree(home / "clients", ignore_errors=True)
+    return Outcome(
+        training=result,
+        funnel=funnel,
+        choices=choices,
+        world=world,
+        seconds={name: round(value, 2) for name, value in seconds.items()},
+        peak_rss_mb=_peak_rss_mb(),
+    )
+
+
+def _grid(scenario: Scenario, world: World, choices: Mapping[str, Choice]) -> InProcessGrid:
+    nodes = {node: {"home": str(home)} for node, home in world.nodes.items()}
+    lost = np.random.default_rng([scenario.seed, 0xD0])
+    drops = {node for node in nodes if lost.random() < scenario.clients.dropout}
+    return InProcessGrid(
+        {node: dict(config) for node, config in nodes.items()},
+        workers=scenario.engine.workers,
+        loses=lambda node, kind: kind == "train.contribute" and node in drops,
+        interlude=_Withdrawals(world, choices),
+    )
+
+
+class _Withdrawals:
+    """Shoppers who withdraw while rounds are under way, each at her own moment of the run."""
+
+    def __init__(self, world: World, choices: Mapping[str, Choice]) -> None:
+        plan = world.coordinator.plan
+        planned = schedule(plan, items=len(world.coordinator.load_catalogue()))
+        replies = len(planned.plans) * plan.max_clients
+        self._world = world
+        self._due = sorted(
+            (choice.withdraws * replies, shopper)
+            for shopper, choice in choices.items()
+            if choice.withdraws is not None
+        )
+
+    def __call__(self, kind: str, done: int) -> None:
+        while kind == "train.contribute" and self._due and self._due[0][0] <= done:
+            _, shopper = self._due.pop(0)
+            registered = self._world.shoppers[shopper]
+            self._world.consent.decide(
+                registered.shopper,
+                registered.token,
+                {TRAINING: Decision.WITHDRAWN},
+                notice_version=NOTICE_VERSION,
+            )
+
+
+def _funnel(world: World, result: Training) -> dict[TaskName, dict[str, int]]:
+    coordinator = world.coordinator
+    consent = ConsentClient(
+        connect(coordinator.consent_url),
+        service_key=coordinator.consent_key,
+        coordinator_token=coordinator.consent_token,
+    )
+    return {
+        name: consent.funnel(name, release.round_id).model_dump()
+        for name, release in result.releases.items()
+    }
+
+
+def _peak_rss_mb() -> float:
+    """Of this process and its largest child, in MB (Linux counts kilobytes)."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return round((own + child) / 1024, 1)

@@ -1,0 +1,119 @@
+"""The services of a simulated federation: as processes on loopback, or mounted in this process."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from client.connection import mount, unmount
+from consent.service.app import create_app as consent_app
+from consent.service.inprocess import InProcessTransport
+from consent.service.settings import Settings
+from crypto.errors import FedcartError
+from crypto.keyholder.home import load
+from crypto.keyholder.service import create_app as holder_app
+
+START_S = 60.0
+STOP_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A running service. ``process`` is None when it is mounted in this process."""
+
+    url: str
+    process: subprocess.Popen[str] | None = None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.process is None:
+            unmount(self.url)
+        else:
+            self.process.kill()
+            self.process.wait(STOP_S)
+
+
+@contextmanager
+def running(
+    consent_home: Path, holder_homes: Sequence[Path], *, processes: bool
+) -> Iterator[tuple[Service, list[Service]]]:
+    """The consent service and the key holders, stopped at the end whatever happens.
+
+    Raises:
+        FedcartError: one of them did not come up within ``START_S`` seconds.
+    """
+    with ExitStack() as stack:
+        if not processes:
+            yield _mounted(consent_home, holder_homes, stack)
+            return
+        commands = [["consent", "serve", "--home", str(consent_home), "--port", "0"]]
+        commands += [["keyholder", "serve", "--home", str(home)] for home in holder_homes]
+        started = [stack.enter_context(process(command)) for command in commands]
+        urls = [await_ready(child) for child in started]
+        services = [
+            Service(url=url, process=child) for url, child in zip(urls, started, strict=True)
+        ]
+        yield services[0], services[1:]
+
+
+def _mounted(
+    consent_home: Path, holder_homes: Sequence[Path], stack: ExitStack
+) -> tuple[Service, list[Service]]:
+    apps = {"http://consent.in-process": consent_app(Settings.load(consent_home))}
+    for number, home in enumerate(holder_homes, start=1):
+        apps[f"http://keyholder-{number}.in-process"] = holder_app(load(home))
+    for url, app in apps.items():
+        transport = InProcessTransport(app)
+        stack.callback(transport.close)
+        mount(url, transport)
+        stack.callback(unmount, url)
+    consent, *holders = [Service(url=url) for url in apps]
+    return consent, holders
+
+
+@contextmanager
+def process(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """A ``fedcart`` command as a child process, ended by its id."""
+    command = [sys.executable, "-m", "fedcart", *arguments]
+    child = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        command, stdout=subprocess.PIPE, text=True, env=os.environ.copy()
+    )
+    try:
+        yield child
+    finally:
+        child.terminate()
+        try:
+            child.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(STOP_S)
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def await_ready(child: subprocess.Popen[str]) -> str:
+    """The URL of the JSON line that a service prints once it listens.
+
+    Raises:
+        FedcartError: it ended or said nothing in time.
+    """
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and child.poll() is None:
+        line = _line(child.stdout, deadline)
+        if line.startswith("{"):
+            return str(json.loads(line)["ready"])
+    raise FedcartError(f"A service did not start: {child.args!r}. Run it by hand to see why.")
+
+
+def _line(stream: IO[str] | None, deadline: float) -> str:
+    if stream is None:
+        return ""
+    ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
+    return stream.readline() if ready else ""

@@ -1,0 +1,260 @@
+"""Building a simulated federation on disk: every party's home, every shopper's own decision.
+
+The homes are the real ones: a client's event store, keys and pins are the files that a device or
+a store would have, and nothing else is handed to the client app.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from client.connection import connect
+from client.events import EventStore
+from client.home import ClientHome, ClientKind, Trust
+from consent.answers import Registered
+from consent.client import ConsentClient
+from consent.events import Events
+from consent.service.settings import create_home
+from consent.tasks.task import TaskName
+from crypto.errors import InvalidInputError
+from crypto.keyholder.home import KeyHolder, Pins, create
+from crypto.sums.interface import HOLDERS
+from crypto.sums.share_sum.parameters import MAX_ADDITIONS
+from crypto.wire import parse_public_key
+from server.collect import Progress
+from server.home import CoordinatorHome, HolderAddress
+from server.schedule import TrainingPlan
+from simulations.engine.choices import Choice
+from simulations.engine.scenario import Scenario
+from simulations.engine.services import Service
+from simulations.population.population import Population
+
+NOTICE_VERSION = "2026-11"
+POPULATION = "fedcart-simulation"
+# No manifest may ask a client or key holder for less than this, if privacy is on.
+N_FLOOR = 3
+Z_FLOOR = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """The homes that exist before any service runs."""
+
+    folder: Path
+    coordinator: Ed25519PrivateKey
+    consent: Ed25519PublicKey
+    consent_home: Path
+    holders: tuple[KeyHolder, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A federation ready to train.
+
+    Attributes:
+        nodes: Flower node id to client home.
+        shoppers: shopper to her registration at the consent service.
+        client_of: shopper to the node that stands for her.
+    """
+
+    nodes: Mapping[int, Path]
+    shoppers: Mapping[str, Registered]
+    client_of: Mapping[str, int]
+    coordinator: CoordinatorHome
+    consent: ConsentClient
+
+
+def make_keys(folder: Path, *, private: bool) -> Keys:
+    """Create the homes of the consent service, the coordinator's key and the key holders."""
+    made = create_home(folder / "consent", issuer="fedcart-simulation")
+    consent = parse_public_key(made.public_key, what="consent key")
+    coordinator = Ed25519PrivateKey.generate()
+    pins = Pins(
+        coordinator=coordinator.public_key(),
+        consent=consent,
+        population=POPULATION,
+        n_floor=N_FLOOR,
+        z_floor=Z_FLOOR if private else 0.0,
+    )
+    holders = tuple(
+        create(folder / f"keyholder-{number}", number=number, pins=pins)
+        for number in range(1, HOLDERS + 1)
+    )
+    return Keys(
+        folder=folder,
+        coordinator=coordinator,
+        consent=consent,
+        consent_home=made.path,
+        holders=holders,
+    )
+
+
+def build(
+    population: Population,
+    choices: Mapping[str, Choice],
+    scenario: Scenario,
+    keys: Keys,
+    *,
+    consent: Service,
+    holders: Sequence[Service],
+    progress: Progress,
+) -> World:
+    """Register every shopper with her decisions, and give every client its home.
+
+    Raises:
+        ConsentError: a registration failed.
+        PlanError, InvalidInputError: the scenario asks for what can't hold.
+    """
+    catalogue = keys.folder / "catalogue.json"
+    catalogue.write_bytes(population.catalogue.to_bytes())
+    trust = _trust(keys, catalogue, consent.url, private=scenario.privacy.enabled)
+    service = ConsentClient(connect(consent.url), service_key=keys.consent)
+    clients = list(_clients(population))
+    registered: dict[str, Registered] = {}
+    nodes: dict[int, Path] = {}
+    with ThreadPoolExecutor(1 if consent.process is None else 4) as pool:
+        for node, client in enumerate(clients, start=2):
+            identity = Ed25519PrivateKey.generate()
+            join = partial(_register, service, identity.public_key(), client.kind, choices)
+            mine = dict(zip(client.shoppers, pool.map(join, client.shoppers), strict=True))
+            nodes[node] = keys.folder / "clients" / f"{client.kind}-{client.name}"
+            home = ClientHome.create(
+                nodes[node],
+                kind=client.kind,
+                identity=identity,
+                shoppers={shopper: found.shopper for shopper, found in mine.items()},
+                trust=trust,
+                simulation_seed=scenario.seed,
+            )
+            with EventStore.create(home.events) as store:
+                store.append(concatenate([population.of(name) for name in client.shoppers]))
+            registered |= mine
+            progress("clients", node - 1, len(clients))
+    agreeing = [sum(choices[name].trains for name in client.shoppers) for client in clients]
+    plan = training_plan(
+        scenario, clients=sum(count > 0 for count in agreeing), shoppers=sum(agreeing)
+    )
+    return World(
+        nodes=nodes,
+        shoppers=registered,
+        client_of={
+            name: node for node, client in enumerate(clients, start=2) for name in client.shoppers
+        },
+        coordinator=_coordinator(plan, keys, catalogue, consent.url, holders),
+        consent=service,
+    )
+
+
+def _register(
+    service: ConsentClient,
+    client: Ed25519PublicKey,
+    kind: ClientKind,
+    choices: Mapping[str, Choice],
+    shopper: str,
+) -> Registered:
+    return service.register(
+        choices[shopper].decisions, notice_version=NOTICE_VERSION, client=client, kind=kind
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Client:
+    name: str
+    kind: ClientKind
+    shoppers: tuple[str, ...]
+
+
+def _clients(population: Population) -> Iterator[_Client]:
+    for store, shoppers in population.stores.items():
+        yield _Client(name=store, kind=ClientKind.STORE, shoppers=shoppers)
+    for shopper in population.devices:
+        yield _Client(name=shopper, kind=ClientKind.DEVICE, shoppers=(shopper,))
+
+
+def _trust(keys: Keys, catalogue: Path, consent_url: str, *, private: bool) -> Trust:
+    return Trust(
+        population=POPULATION,
+        consent_url=consent_url,
+        consent_key=keys.consent,
+        coordinator_key=keys.coordinator.public_key(),
+        contexts=tuple(str(holder.home / "public.context") for holder in keys.holders),
+        context_hashes=tuple(holder.key_hash for holder in keys.holders),
+        catalogue=str(catalogue),
+        n_floor=N_FLOOR,
+        z_floor=Z_FLOOR if private else 0.0,
+    )
+
+
+def concatenate(parts: Sequence[Events]) -> Events:
+    """Events of several shoppers as one, in the given order."""
+    names = Events.__dataclass_fields__
+    return Events(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
+def _coordinator(
+    plan: TrainingPlan, keys: Keys, catalogue: Path, consent_url: str, holders: Sequence[Service]
+) -> CoordinatorHome:
+    home = CoordinatorHome(
+        path=keys.folder / "coordinator",
+        population=POPULATION,
+        identity=keys.coordinator,
+        consent_url=consent_url,
+        consent_key=keys.consent,
+        consent_token=(keys.consent_home / "coordinator.token").read_text().strip(),
+        holders=tuple(
+            HolderAddress(
+                url=service.url,
+                identity=holder.identity.public_key(),
+                context=str(holder.home / "public.context"),
+                context_hash=holder.key_hash,
+            )
+            for service, holder in zip(holders, keys.holders, strict=True)
+        ),
+        catalogue=str(catalogue),
+        plan=plan,
+    )
+    home.save()
+    return home
+
+
+def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> TrainingPlan:
+    """The operator's plan for a scenario, from how many clients and shoppers agree.
+
+    Raises:
+        InvalidInputError: more clients than share sum adds in one round.
+    """
+    if clients > MAX_ADDITIONS:
+        raise InvalidInputError(
+            f"{clients} clients agree; share sum adds at most {MAX_ADDITIONS} a round. Use fewer "
+            "clients (stores stand for many shoppers)."
+        )
+    privacy, tasks = scenario.privacy, scenario.tasks
+    minimum = privacy.min_clients or max(N_FLOOR, int(privacy.min_share * clients))
+    weights = {
+        TaskName.POPULARITY: tasks.popularity,
+        TaskName.RECENT_POPULARITY: tasks.recent_popularity,
+        TaskName.ITEM_ITEM: tasks.item_item,
+    }
+    return TrainingPlan(
+        epsilon=privacy.epsilon if privacy.enabled else None,
+        delta=privacy.delta,
+        weights={name: weight for name, weight in weights.items() if weight > 0},
+        recent_baskets=tasks.recent_baskets,
+        item_item_items=tasks.item_item_items,
+        min_clients=minimum,
+        max_clients=max(clients, minimum),
+        max_shoppers=max(shoppers, minimum),
+        max_colluders=min(int(privacy.colluders * minimum), minimum - 2),
+        expected_shoppers=shoppers,
+        force_item_item=tasks.force_item_item,
+    )
+
+
+def with_events(population: Population, events: Events) -> Population:
+    """The same population with other events (training events only, say)."""
+    return replace(population, events=events)
