@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The consent service: who agreed to what.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
+)
 
 HomeOption = Annotated[Path, typer.Option(help="Folder with the service's key and database.")]
 

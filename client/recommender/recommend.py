@@ -39,7 +39,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One item of a list. ``sum(part.value for part in parts) == score``, to the last bit."""
+    """One item of a list; its parts, added in their order, are the score to the last bit."""
 
     item: int
     score: float

@@ -66,6 +66,7 @@ class Database:
             raise DatabaseBusyError("The consent database is busy; try again.")
         try:
             with _busy_as_error(), self._session(self._writer) as session, session.begin():
+                session.connection()  # begins now, so that nothing is read before the lock
                 yield session
         finally:
             self._lock.release()

@@ -31,6 +31,12 @@ def run(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) 
         SystemExit: the address can't be bound.
     """
     config = uvicorn.Config(
-        app, host=host, port=port, access_log=False, log_level="warning", server_header=False
+        app,
+        host=host,
+        port=port,
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
     )
     _Announcing(config, on_ready).run()

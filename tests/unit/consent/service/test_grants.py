@@ -94,7 +94,7 @@ def test_asking_again_renews_the_same_grant(stage: Stage) -> None:
 def test_another_context_is_refused(stage: Stage) -> None:
     device = stage.device()
     stage.grants(device)
-    with pytest.raises(ConsentError, match="409.*another context"):
+    with pytest.raises(ConsentError, match=r"409.*another context"):
         stage.grants(device, context="cd" * 32)
     assert stage.grants(device, "round-2", context="cd" * 32)
 

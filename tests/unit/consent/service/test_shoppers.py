@@ -85,7 +85,7 @@ def test_every_change_raises_the_epoch(stage: Stage) -> None:
 def test_a_withdrawal_of_what_was_never_given_changes_nothing(stage: Stage) -> None:
     device = stage.device()
     decisions = {TRAIN_PURCHASES: Decision.WITHDRAWN, BROWSING: Decision.WITHDRAWN}
-    with pytest.raises(ConsentError, match="409.*personalise-on-device / browsing"):
+    with pytest.raises(ConsentError, match=r"409.*personalise-on-device / browsing"):
         stage.decide(device, decisions)
     after = stage.client.consents(device.shopper, device.shoppers[device.shopper])
     assert after.epoch == 1
@@ -147,7 +147,7 @@ def test_a_client_is_of_one_kind(stage: Stage) -> None:
     store = Ed25519PrivateKey.generate().public_key()
     stage.client.register(GIVE, notice_version=NOTICE, client=store, kind="store")
     token = device.shoppers[device.shopper]
-    with pytest.raises(ConsentError, match="409.*store"):
+    with pytest.raises(ConsentError, match=r"409.*store"):
         stage.client.pair(device.shopper, token, client=store, kind="device")
     with pytest.raises(ConsentError, match="409"):
         stage.client.register(GIVE, notice_version=NOTICE, client=store, kind="device")
