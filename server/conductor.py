@@ -192,6 +192,7 @@ def _release(
         task=task.name,
         round_id=manifest.round_id,
         artefact=artefact,
+        total=released,
         record=record,
         manifest=planned.record,
         commit=committed.record,

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
 from crypto.errors import RoundError
+from crypto.update import ReleasedSum
 from crypto.wire import SignedRecord
 
 
@@ -21,6 +24,8 @@ class Release:
     """A released artefact.
 
     Attributes:
+        total: the noisy sum that the artefact was made from, and that was paid for: publishing it
+            costs nothing more, and whoever doubts the artefact can make it again.
         record: what was promised and what happened: ε, cohort, noise, cost (JSON-able).
         manifest, commit: the signed documents behind it.
     """
@@ -28,6 +33,7 @@ class Release:
     task: str
     round_id: str
     artefact: Artefact
+    total: ReleasedSum
     record: dict[str, Any]
     manifest: SignedRecord
     commit: SignedRecord
@@ -59,6 +65,7 @@ class Registry:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
         (draft / "artefact.json").write_bytes(encode_artefact(release.artefact))
+        np.save(draft / "sum.npy", release.total.values, allow_pickle=False)
         (draft / "manifest.json").write_bytes(release.manifest.to_bytes())
         (draft / "commit.json").write_bytes(release.commit.to_bytes())
         (draft / "record.json").write_text(json.dumps(release.record, indent=1) + "\n")
@@ -73,11 +80,18 @@ class Registry:
         place = self._place(task, round_id)
         if not place.exists():
             return None
+        record = json.loads((place / "record.json").read_text())
         return Release(
             task=task,
             round_id=round_id,
             artefact=decode_artefact((place / "artefact.json").read_bytes()),
-            record=json.loads((place / "record.json").read_text()),
+            total=ReleasedSum(
+                values=np.load(place / "sum.npy", allow_pickle=False),
+                noise_stddev=record["noise_stddev"],
+                clients=record["clients"],
+                shoppers=record["shoppers"],
+            ),
+            record=record,
             manifest=SignedRecord.from_bytes((place / "manifest.json").read_bytes()),
             commit=SignedRecord.from_bytes((place / "commit.json").read_bytes()),
         )

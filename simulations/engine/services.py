@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -42,9 +42,15 @@ class Service:
 
 @contextmanager
 def running(
-    consent_home: Path, holder_homes: Sequence[Path], *, processes: bool
+    consent_home: Path, holder_homes: Sequence[Path], *, processes: bool, logs: Path | None = None
 ) -> Iterator[tuple[Service, list[Service]]]:
     """The consent service and the key holders, stopped at the end whatever happens.
+
+    Args:
+        consent_home: the consent service's home.
+        holder_homes: the key holders' homes, in their order.
+        processes: start each as a process; else they are mounted in this one.
+        logs: folder for what the processes complain about; None leaves it on stderr.
 
     Raises:
         FedcartError: one of them did not come up within ``START_S`` seconds.
@@ -55,7 +61,11 @@ def running(
             return
         commands = [["consent", "serve", "--home", str(consent_home), "--port", "0"]]
         commands += [["keyholder", "serve", "--home", str(home)] for home in holder_homes]
-        started = [stack.enter_context(process(command)) for command in commands]
+        names = ["consent", *(f"keyholder-{k}" for k in range(1, len(holder_homes) + 1))]
+        started = [
+            stack.enter_context(process(command, log=logs and logs / f"{name}.log"))
+            for name, command in zip(names, commands, strict=True)
+        ]
         urls = [await_ready(child) for child in started]
         services = [
             Service(url=url, process=child) for url, child in zip(urls, started, strict=True)
@@ -79,12 +89,15 @@ def _mounted(
 
 
 @contextmanager
-def process(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """A ``fedcart`` command as a child process, ended by its id."""
+def process(
+    arguments: Sequence[str], *, log: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A ``fedcart`` command as a child process, ended by its id; its stderr goes to ``log``."""
     command = [sys.executable, "-m", "fedcart", *arguments]
-    child = subprocess.Popen(  # noqa: S603 - our own command, no shell
-        command, stdout=subprocess.PIPE, text=True, env=os.environ.copy()
-    )
+    with log.open("ab") if log else nullcontext() as errors:
+        child = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ.copy()
+        )
     try:
         yield child
     finally:

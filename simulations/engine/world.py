@@ -43,9 +43,13 @@ Z_FLOOR = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """The homes that exist before any service runs."""
+    """The homes that exist before any service runs.
+
+    ``z_floor`` is what clients and key holders pin: no round with a smaller noise multiplier.
+    """
 
     folder: Path
+    z_floor: float
     coordinator: Ed25519PrivateKey
     consent: Ed25519PublicKey
     consent_home: Path
@@ -69,8 +73,11 @@ class World:
     consent: ConsentClient
 
 
-def make_keys(folder: Path, *, private: bool) -> Keys:
-    """Create the homes of the consent service, the coordinator's key and the key holders."""
+def make_keys(folder: Path, *, private: bool, z_floor: float = Z_FLOOR) -> Keys:
+    """Create the homes of the consent service, the coordinator's key and the key holders.
+
+    With privacy off there is no floor to the noise.
+    """
     made = create_home(folder / "consent", issuer="fedcart-simulation")
     consent = parse_public_key(made.public_key, what="consent key")
     coordinator = Ed25519PrivateKey.generate()
@@ -79,7 +86,7 @@ def make_keys(folder: Path, *, private: bool) -> Keys:
         consent=consent,
         population=POPULATION,
         n_floor=N_FLOOR,
-        z_floor=Z_FLOOR if private else 0.0,
+        z_floor=z_floor if private else 0.0,
     )
     holders = tuple(
         create(folder / f"keyholder-{number}", number=number, pins=pins)
@@ -87,6 +94,7 @@ def make_keys(folder: Path, *, private: bool) -> Keys:
     )
     return Keys(
         folder=folder,
+        z_floor=pins.z_floor,
         coordinator=coordinator,
         consent=consent,
         consent_home=made.path,
@@ -103,8 +111,12 @@ def build(
     consent: Service,
     holders: Sequence[Service],
     progress: Progress,
+    seeded: bool = True,
 ) -> World:
     """Register every shopper with her decisions, and give every client its home.
+
+    ``seeded`` clients draw their noise from the scenario's seed, so that a run can be repeated;
+    that protects nobody. Without it they take the operating system's randomness, as devices do.
 
     Raises:
         ConsentError: a registration failed.
@@ -112,7 +124,7 @@ def build(
     """
     catalogue = keys.folder / "catalogue.json"
     catalogue.write_bytes(population.catalogue.to_bytes())
-    trust = _trust(keys, catalogue, consent.url, private=scenario.privacy.enabled)
+    trust = _trust(keys, catalogue, consent.url)
     service = ConsentClient(connect(consent.url), service_key=keys.consent)
     clients = list(_clients(population))
     registered: dict[str, Registered] = {}
@@ -129,7 +141,7 @@ def build(
                 identity=identity,
                 shoppers={shopper: found.shopper for shopper, found in mine.items()},
                 trust=trust,
-                simulation_seed=scenario.seed,
+                simulation_seed=scenario.seed if seeded else None,
             )
             with EventStore.create(home.events) as store:
                 store.append(concatenate([population.of(name) for name in client.shoppers]))
@@ -176,7 +188,7 @@ def _clients(population: Population) -> Iterator[_Client]:
         yield _Client(name=shopper, kind=ClientKind.DEVICE, shoppers=(shopper,))
 
 
-def _trust(keys: Keys, catalogue: Path, consent_url: str, *, private: bool) -> Trust:
+def _trust(keys: Keys, catalogue: Path, consent_url: str) -> Trust:
     return Trust(
         population=POPULATION,
         consent_url=consent_url,
@@ -186,7 +198,7 @@ def _trust(keys: Keys, catalogue: Path, consent_url: str, *, private: bool) -> T
         context_hashes=tuple(holder.key_hash for holder in keys.holders),
         catalogue=str(catalogue),
         n_floor=N_FLOOR,
-        z_floor=Z_FLOOR if private else 0.0,
+        z_floor=keys.z_floor,
     )
 
 

@@ -32,7 +32,8 @@ from crypto.errors import ConsentError
 from tests.unit.consent.harness import CONTEXT, NOTICE, TASK, TRAIN_PURCHASES, Device, Stage
 
 OTHER = Cell(Purpose.RESEARCH, Category.BROWSING)
-EFFORT = settings(max_examples=25, stateful_step_count=40, deadline=None)
+EFFORT = settings(max_examples=20, stateful_step_count=40, deadline=None)
+STRANGE = Offer(upload="f" * 64, client="c" * 43, grants=("0" * 32,))
 cells = st.sampled_from([TRAIN_PURCHASES, TRAIN_PURCHASES, OTHER])
 first_decisions = st.dictionaries(cells, st.sampled_from([Decision.GIVEN, Decision.REFUSED]))
 any_decisions = st.dictionaries(cells, st.sampled_from(list(Decision)), min_size=1)
@@ -111,8 +112,17 @@ class Interleavings(RuleBasedStateMachine):
         assert made.epoch == bool(said)
         return made.shopper
 
+    @precondition(lambda self: self.tickets[self.open_round])
+    @rule(data=st.data(), cell=cells, what=st.sampled_from([Decision.REFUSED, Decision.WITHDRAWN]))
+    def change_of_mind(self, data: st.DataObject, cell: Cell, what: Decision) -> None:
+        """Somebody who takes part in the open round says no, of all moments now."""
+        self.say(data.draw(st.sampled_from(sorted(self.tickets[self.open_round]))), {cell: what})
+
     @rule(who=people, said=any_decisions)
     def decide(self, who: str, said: Mapping[Cell, Decision]) -> None:
+        self.say(who, said)
+
+    def say(self, who: str, said: Mapping[Cell, Decision]) -> None:
         self.step += 1
         person = self.persons[who]
         lawful = all(
@@ -226,7 +236,9 @@ class Interleavings(RuleBasedStateMachine):
         assert self.stage.client.read_commit(task=TASK, round_id=round_id) == done
         assert self.freeze(round_id, offers) == done
         with pytest.raises(ConsentError, match="409"):
-            self.freeze(round_id, [*offers, Offer(upload="f" * 64, client="c" * 43, grants=("0" * 32,))])
+            self.freeze(
+                round_id, [*offers, Offer(upload="f" * 64, client="c" * 43, grants=("0" * 32,))]
+            )
         device = next(device for device in self.devices if device.shoppers)
         with pytest.raises(ConsentError, match="409"):
             self.stage.grants(device, round_id)

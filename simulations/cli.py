@@ -1,0 +1,139 @@
+"""The commands of research: demo, simulate, evaluate, data, report and bench."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulations.population.cli import app as data_app
+
+app = typer.Typer(no_args_is_help=True)
+bench_app = typer.Typer(help="Measure speed, one JSON object a line.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in privacy.epsilon=4."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print metrics.json instead of tables.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.")] = Path(
+        "runs/demo"
+    ),
+    overrides: SetOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole federation on real shopping data and write a report.
+
+    Some 700 devices and 62 stores, real consent service and key holders as processes on this
+    machine, sums sealed and opened for real. A few minutes on two cores.
+    """
+    from simulations.engine.scenario import shipped
+
+    _simulate(shipped("demo"), overrides or [], out, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    scenario: Annotated[str, typer.Argument(help="A TOML file, or the name of a shipped one.")],
+    overrides: SetOption = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the run.")] = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario: what if the budget, consent, dropout or data were different?"""
+    from simulations.engine.scenario import shipped
+
+    named = shipped(scenario)
+    path = Path(scenario) if scenario.endswith(".toml") or not named.is_file() else named
+    _simulate(path, overrides or [], out, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    directory: Annotated[
+        str, typer.Argument(help='A folder made by "fedcart data import", or complete-journey.')
+    ],
+    protocol: Annotated[str, typer.Option(help="next-basket")] = "next-basket",
+    epsilon: Annotated[
+        float, typer.Option(help="Budget of everything shared; 0 for no noise at all.", min=0.0)
+    ] = 2.0,
+    seed: Annotated[int, typer.Option(help="Of noise and bootstrap.")] = 0,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the recommender and its baselines on a data set (offline: nothing is sealed)."""
+    from rich.console import Console
+
+    from crypto.errors import InvalidInputError
+    from simulations.engine.run import load
+    from simulations.engine.scenario import Data
+    from simulations.evaluation.dataset import evaluate_dataset, quality_table
+
+    if protocol != "next-basket":
+        raise InvalidInputError(f"Unknown protocol {protocol!r}; this version has next-basket.")
+    population = load(Data(source=directory), seed=seed)
+    found = evaluate_dataset(population, epsilon=epsilon or None, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    console = Console()
+    console.print(quality_table(found))
+    for warning in found["warnings"]:
+        console.print(f"Note: {warning}", style="dim")
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The HTML file.")] = None,
+) -> None:
+    """Render runs as one HTML file that needs no network."""
+    from simulations.report.page import render
+
+    typer.echo(str(render(runs, out or runs[0] / "report.html")))
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Measure speed, one JSON object a line."""
+
+
+@bench_app.command("sums")
+def bench_sums(
+    dimension: Annotated[int, typer.Option(help="Values a vector.", min=2, max=2**22)] = 131_072,
+    clients: Annotated[int, typer.Option(help="Vectors to add.", min=2, max=1000)] = 20,
+) -> None:
+    """Bytes a value and seconds a million values, beside a CKKS baseline in the same process."""
+    from simulations.bench.sums import bench_sums as measure
+
+    for line in measure(dimension=dimension, clients=clients):
+        typer.echo(json.dumps(line))
+
+
+def _simulate(path: Path, overrides: list[str], out: Path | None, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from simulations.engine.scenario import Scenario
+    from simulations.experiment import conduct
+    from simulations.progress import shown
+    from simulations.report.page import render
+    from simulations.report.terminal import summary
+
+    scenario = Scenario.load(path, overrides)
+    folder = out or Path("runs") / scenario.name
+    with shown() as progress:
+        done = conduct(scenario, folder, progress=progress)
+    page = render([folder], folder / "report.html")
+    if as_json:
+        typer.echo(json.dumps(done.metrics))
+        return
+    console = Console()
+    console.print(summary(done.metrics))
+    console.print(f"Report: {page.resolve()}")
