@@ -112,7 +112,6 @@ class ClientHome:
 
     Attributes:
         shoppers: the shoppers' names in the event store, each with her id at the consent service.
-        simulation_seed: set in simulations alone; noise is then reproducible and protects nobody.
     """
 
     path: Path
@@ -120,7 +119,6 @@ class ClientHome:
     identity: Ed25519PrivateKey
     shoppers: dict[str, str]
     trust: Trust
-    simulation_seed: int | None
 
     @property
     def client_id(self) -> str:
@@ -146,7 +144,6 @@ class ClientHome:
         identity: Ed25519PrivateKey,
         shoppers: dict[str, str],
         trust: Trust,
-        simulation_seed: int | None = None,
     ) -> Self:
         """Write a new home; refuses to overwrite one.
 
@@ -162,13 +159,11 @@ class ClientHome:
             identity=identity,
             shoppers=shoppers,
             trust=trust,
-            simulation_seed=simulation_seed,
         )
         _write_private(path / "identity.key", identity.private_bytes_raw())
         settings = {
             "kind": kind,
             "shoppers": shoppers,
-            "simulation_seed": simulation_seed,
             "trust": trust.to_json(),
         }
         _write_private(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
@@ -185,7 +180,7 @@ class ClientHome:
         if not file.is_file():
             raise InvalidInputError(f"No client in {path}; make one with: fedcart device init.")
         settings = parse_object(file.read_bytes(), what=str(file))
-        shoppers, seed, trust = (settings.get(k) for k in ("shoppers", "simulation_seed", "trust"))
+        shoppers, trust = settings.get("shoppers"), settings.get("trust")
         if not isinstance(shoppers, dict) or not isinstance(trust, dict):
             raise InvalidInputError(f"{file}: expected objects 'shoppers' and 'trust'.")
         return cls(
@@ -194,7 +189,6 @@ class ClientHome:
             identity=Ed25519PrivateKey.from_private_bytes((path / "identity.key").read_bytes()),
             shoppers={str(name): str(identifier) for name, identifier in shoppers.items()},
             trust=Trust.from_json(trust),
-            simulation_seed=seed if isinstance(seed, int) else None,
         )
 
 

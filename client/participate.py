@@ -86,7 +86,7 @@ def contribute(
     """
     manifest, task = check_manifest(record, home.trust, now=clock())
     context = context_of(record)
-    sends = enter_round(
+    enter_round(
         home.register,
         population=manifest.population,
         task=manifest.task,
@@ -103,7 +103,7 @@ def contribute(
             plan=manifest.plan,
             context=context,
             scheme=scheme_of(manifest, context, home.trust),
-            rng=_generator(home, context, sends),
+            rng=SecureRandom(),
         )
     header = sign_upload(sealed, tuple(item.token for item in grants), home.identity)
     return Contribution(header=header, sealed=sealed)
@@ -145,10 +145,3 @@ def _contributions(
 ) -> Iterator[RawUpdate]:
     for events in gateway.hand_over(grants, Purpose.TRAIN):
         yield RawUpdate(contribution_of(task, events, catalogue))
-
-
-def _generator(home: ClientHome, context: str, sends: int) -> SecureRandom:
-    if home.simulation_seed is None:
-        return SecureRandom()
-    labels = (home.client_id, context, str(sends))
-    return SecureRandom.from_seed(home.simulation_seed, *labels)

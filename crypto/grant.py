@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from crypto.errors import WireError
@@ -86,7 +85,8 @@ class ParticipationGrant:
         """
         try:
             decoded = jwt.decode(token, _public_jwk(key), algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
+        except Exception as error:
+            # Whatever a parser of foreign bytes stumbles over: some headers raise TypeError.
             raise WireError(
                 "This participation grant is not one that the service signed."
             ) from error

@@ -21,7 +21,7 @@ RECORD_TYPE: Final = "manifest"
 VERSION: Final = 1
 # Share sum breaks when a client is allied with the coordinator (see crypto.sums.share_sum.scheme).
 _ADMITS_UNPAIRED: Final = {Scheme.SHARE_SUM: False}
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,8 @@ class Manifest:
         for name in (self.population, self.task, self.round_id):
             if not _NAME.fullmatch(name):
                 raise WireError(
-                    f"{name!r} is no name: 1 to 128 letters, digits, dots, dashes, underscores."
+                    f"{name!r} is no name: 1 to 128 letters, digits, dots, dashes, underscores; "
+                    "the first a letter or digit."
                 )
         if len(set(self.key_hashes)) != HOLDERS:
             raise WireError(f"A manifest names {HOLDERS} different key holder keys.")

@@ -8,7 +8,7 @@ Each arrow is one function, and its signature is the proof: nothing that seals a
 without noise, and nothing that leaves a client accepts an unsealed one (tests/typing).
 """
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Final, NoReturn
 
 import numpy as np
@@ -56,7 +56,7 @@ class ClippedUpdate(_StaysHome):
 
     def __post_init__(self) -> None:
         norm = float(np.linalg.norm(self.values))
-        if not norm <= self.clipping_norm:
+        if not norm <= self.clipping_norm < np.inf:
             raise ValueError(
                 f"Expected an L2 norm <= {self.clipping_norm}, got {norm}; make a ClippedUpdate "
                 "with crypto.dp.clipping.clip."
@@ -96,10 +96,10 @@ class NoisedUpdate(_StaysHome):
 
     values: IntArray
     shoppers: int
-    door: object
+    door: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.door is not NOISE_DOOR:
+    def __post_init__(self, door: object) -> None:
+        if door is not NOISE_DOOR:
             raise TypeError("A NoisedUpdate is made by crypto.dp.noise.add_noise alone.")
         self.values.flags.writeable = False
 

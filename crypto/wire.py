@@ -29,7 +29,12 @@ def digest(tag: str, *fields: bytes) -> bytes:
     """Hash fields: SHA-256 over ``"frs/v1/" + tag + 0x00``, then u32 length ‖ bytes of each.
 
     Guarantee: distinct (tag, fields) give distinct preimages, so no two uses can be confused.
+
+    Raises:
+        ValueError: a tag with a zero byte, which could imitate the fields that follow it.
     """
+    if "\x00" in tag:
+        raise ValueError("A hash tag has no zero byte.")
     state = hashlib.sha256(DOMAIN + tag.encode() + b"\x00")
     for field in fields:
         state.update(len(field).to_bytes(4, "little"))
@@ -48,12 +53,19 @@ def parse_object(data: bytes, *, what: str) -> dict[str, Any]:
     """Parse foreign bytes as one JSON object without duplicate keys.
 
     Raises:
-        WireError: not UTF-8 JSON, not an object, a key twice, NaN, or over MAX_RECORD_BYTES.
+        WireError: not UTF-8 JSON, not an object, a key twice, a number that is not finite, or
+            over MAX_RECORD_BYTES.
     """
     if len(data) > MAX_RECORD_BYTES:
         raise WireError(f"{what}: {len(data)} bytes, at most {MAX_RECORD_BYTES} are read.")
     try:
-        value = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        # Decoded here, because json.loads would guess UTF-16 and let surrogates pass.
+        value = json.loads(
+            data.decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
     except (ValueError, RecursionError) as error:
         raise WireError(f"{what}: not a well-formed JSON object.") from error
     if not isinstance(value, dict):
@@ -70,6 +82,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(text)
+    return value
 
 
 def b64(data: bytes) -> str:
@@ -205,7 +224,7 @@ def unpack_frames(data: bytes, *, count: int, max_frame: int) -> list[bytes]:
 def get_str(record: dict[str, Any], key: str, *, max_length: int = 256) -> str:
     """Read a string field of a parsed record."""
     value = record.get(key)
-    if not isinstance(value, str) or len(value) > max_length:
+    if not isinstance(value, str) or len(value) > max_length or not _is_text(value):
         raise WireError(f"Field {key!r}: expected a string of at most {max_length} characters.")
     return value
 
@@ -223,7 +242,8 @@ def get_float(record: dict[str, Any], key: str, *, low: float, high: float) -> f
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise WireError(f"Field {key!r}: expected a number.")
-    if not math.isfinite(value) or not low <= value <= high:
+    # Compared before it is converted: an integer may be too large for a float.
+    if not low <= value <= high or not math.isfinite(value):
         raise WireError(f"Field {key!r}: expected a number from {low} to {high}.")
     return float(value)
 
@@ -233,6 +253,11 @@ def get_strings(record: dict[str, Any], key: str, *, max_count: int) -> tuple[st
     value = record.get(key)
     if not isinstance(value, list) or len(value) > max_count:
         raise WireError(f"Field {key!r}: expected a list of at most {max_count} strings.")
-    if not all(isinstance(item, str) and len(item) <= 256 for item in value):
+    if not all(isinstance(item, str) and len(item) <= 256 and _is_text(item) for item in value):
         raise WireError(f"Field {key!r}: expected strings of at most 256 characters.")
     return tuple(value)
+
+
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 can hold the string: JSON escapes can spell lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)

@@ -20,7 +20,6 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import Task
 from crypto.dp.plan import PrivacyPlan
 from crypto.sums.interface import SecureSum
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
 from crypto.sums.share_sum.scheme import ShareSum
 from server.artefacts.registry import finish
 from server.cohort import Member, select
@@ -103,8 +102,7 @@ def run_round(
     planned = _plan(task, plan, federation, round_id)
     cohort = select(members, federation.consent, task=task.name, minimum=plan.min_clients)
     watch.lap("select")
-    share_bytes = CIPHERTEXT_BYTES * ciphertexts(plan.padded_dimension)
-    inbox = Inbox(federation.folder / "inbox", max_share=share_bytes)
+    inbox = Inbox(federation.folder / "inbox", max_share=planned.share_bytes)
     collector = Collector(
         grid=grid,
         planned=planned,

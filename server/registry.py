@@ -71,6 +71,7 @@ class Registry:
         (draft / "record.json").write_text(json.dumps(release.record, indent=1) + "\n")
         for path in draft.iterdir():
             _flush(path)
+        _flush(draft)
         draft.rename(place)
         _flush(place.parent)
         return place

@@ -16,7 +16,8 @@ from crypto.dp.rotation import Rotation
 from crypto.errors import CohortTooSmallError, RoundError, WireError
 from crypto.grant import ParticipationGrant
 from crypto.manifest import Manifest, context_of
-from crypto.sums.interface import Scheme
+from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
 from crypto.update import IntArray, ReleasedSum, SealedUpdate
 from crypto.upload import Upload
 from crypto.wire import SignedRecord
@@ -39,6 +40,11 @@ class PlannedRound:
     def plan(self) -> PrivacyPlan:
         """The privacy plan."""
         return self.manifest.plan
+
+    @property
+    def share_bytes(self) -> int:
+        """Length of one key holder's share of an upload."""
+        return CIPHERTEXT_BYTES * ciphertexts(self.plan.padded_dimension)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,8 @@ def receive(
     manifest = planned.manifest
     if (upload.context, upload.scheme) != (planned.context, manifest.scheme):
         raise WireError("The upload is for another round.")
+    if [len(share) for share in sealed.shares] != [planned.share_bytes] * HOLDERS:
+        raise WireError("The upload's shares have other lengths than this round's.")
     if not manifest.opens <= now < manifest.closes:
         raise WireError("The upload came outside the round's time.")
     grants = [
@@ -132,7 +140,7 @@ def check_commit(
 
     Raises:
         WireError: not signed by the consent service, or it names an upload that never came.
-        RoundError: it is for another round.
+        RoundError: it is for another round, or more than the plan's fields hold.
         CohortTooSmallError: fewer than n_min remain; nothing is released.
     """
     commit = Commit.verify(record, key)
@@ -143,7 +151,13 @@ def check_commit(
     known = {(upload.hash, upload.client) for upload in received}
     if not {(entry.upload, entry.client) for entry in commit.uploads} <= known:
         raise WireError("The signed list names an upload that was never received.")
-    minimum = planned.plan.min_clients
+    plan = planned.plan
+    if commit.clients > plan.max_clients or commit.shoppers > plan.max_shoppers:
+        raise RoundError(
+            f"The list has {commit.clients} clients and {commit.shoppers} shoppers; the plan's "
+            f"fields hold {plan.max_clients} and {plan.max_shoppers}. Plan a larger round."
+        )
+    minimum = plan.min_clients
     if commit.clients < minimum:
         raise CohortTooSmallError(
             f"{commit.clients} clients remain at the commit of {manifest.task!r}, at least "

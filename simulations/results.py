@@ -126,10 +126,6 @@ def _warnings(scenario: Scenario, population: Population, outcome: Outcome) -> l
     sealing = {release.record["sealing"] for release in outcome.training.releases.values()}
     if sealing != {"full"}:
         warnings.append("SUMS WERE NOT SEALED: whoever ran this could read every vector.")
-    warnings.append(
-        "Simulation: noise and choices come from a seed so that the run repeats; whoever knows the "
-        "seed can subtract the noise. A real device draws its noise from its operating system."
-    )
     warnings += [f"{name}: {why}" for name, why in outcome.training.schedule.left_out.items()]
     if population.note:
         warnings.append(population.note)

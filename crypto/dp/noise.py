@@ -26,6 +26,10 @@ def add_noise(
     for update in updates:
         if update.squared_bound > plan.squared_sensitivity * (1 + 1e-12):
             raise ValueError("A rounded update has a larger bound than the plan accounts for.")
+        if update.values.shape != total.shape:
+            raise ValueError(
+                f"A rounded update has {update.values.size} values, the plan {total.size}."
+            )
         total += update.values
         shoppers += 1
     if not shoppers:

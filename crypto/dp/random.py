@@ -1,20 +1,17 @@
 """Randomness for secrets and noise: AES-256 in counter mode, keyed by the operating system.
 
-NumPy's and torch's generators never make a secret or a noise sample. A seeded stream exists for
-simulations, which say in their output that they used one.
+NumPy's and torch's generators never make a secret or a noise sample, and nothing that runs in a
+client can be given a seed: a simulation's choices repeat, its noise does not.
 """
 
 import os
 import threading
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
-
-from crypto.wire import digest
 
 _KEY_BYTES = 32
 _FLOAT_BITS = 53
@@ -27,18 +24,12 @@ class SecureRandom:
     """
 
     def __init__(self, key: bytes | None = None) -> None:
-        """Key the stream: from the operating system, or (simulations, tests) from ``key``."""
+        """Key the stream: from the operating system, or (public streams, tests) from ``key``."""
         secret = os.urandom(_KEY_BYTES) if key is None else key
         if len(secret) != _KEY_BYTES:
             raise ValueError(f"Expected a key of {_KEY_BYTES} bytes, got {len(secret)}.")
         self._stream = Cipher(AES(secret), CTR(bytes(16))).encryptor()
         self._lock = threading.Lock()
-
-    @classmethod
-    def from_seed(cls, seed: int, *labels: str) -> Self:
-        """A reproducible stream for simulations. Never use it where real shoppers take part."""
-        parts = [seed.to_bytes(16, "little", signed=True), *(label.encode() for label in labels)]
-        return cls(digest("simulation-seed", *parts))
 
     def __repr__(self) -> str:
         return "SecureRandom(<keyed>)"

@@ -111,12 +111,8 @@ def build(
     consent: Service,
     holders: Sequence[Service],
     progress: Progress,
-    seeded: bool = True,
 ) -> World:
     """Register every shopper with her decisions, and give every client its home.
-
-    ``seeded`` clients draw their noise from the scenario's seed, so that a run can be repeated;
-    that protects nobody. Without it they take the operating system's randomness, as devices do.
 
     Raises:
         ConsentError: a registration failed.
@@ -141,7 +137,6 @@ def build(
                 identity=identity,
                 shoppers={shopper: found.shopper for shopper, found in mine.items()},
                 trust=trust,
-                simulation_seed=scenario.seed if seeded else None,
             )
             with EventStore.create(home.events) as store:
                 store.append(concatenate([population.of(name) for name in client.shoppers]))

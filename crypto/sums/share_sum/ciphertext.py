@@ -9,7 +9,7 @@ from typing import Any, Final
 import tenseal as ts
 
 from crypto.errors import SealError
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES
+from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, SLOTS
 
 _HEADER: Final = 4
 
@@ -30,7 +30,7 @@ def decode(share: bytes, count: int, context: ts.Context) -> list[Any]:
     """Parse one share of ``count`` ciphertexts.
 
     Raises:
-        SealError: any other length, padding that is not zero, or not a ciphertext.
+        SealError: any other length, padding that is not zero, or not a full ciphertext.
     """
     if len(share) != count * CIPHERTEXT_BYTES:
         raise SealError("A sealed share has another length than this round's.")
@@ -47,6 +47,10 @@ def decode(share: bytes, count: int, context: ts.Context) -> list[Any]:
 
 def _parse(data: bytes, context: ts.Context) -> Any:
     try:
-        return ts.bfv_vector_from(context, data)
+        vector = ts.bfv_vector_from(context, data)
+        full = vector.size() == SLOTS
     except Exception as error:
         raise SealError("A sealed share is malformed.") from error
+    if not full:
+        raise SealError("A sealed share is malformed.")
+    return vector

@@ -26,7 +26,7 @@ def pack(values: IntArray) -> IntArray:
     Raises:
         ValueError: a value does not fit a field by itself.
     """
-    if np.abs(values).max(initial=0) >= _HALF:
+    if values.max(initial=0) >= _HALF or values.min(initial=0) <= -_HALF:
         raise ValueError(f"A value does not fit a {FIELD_BITS}-bit field; the plan is wrong.")
     fields = np.zeros(2 * slots(values.size), dtype=np.int64)
     fields[: values.size] = values

@@ -74,6 +74,8 @@ class ShareSum:
         for update in updates:
             if (update.scheme, update.context) != (self.scheme, self._context):
                 raise SealError("A sealed update belongs to another round or scheme.")
+            if len(update.shares) != HOLDERS:
+                raise SealError(f"A sealed update has {HOLDERS} shares.")
             if count == MAX_ADDITIONS:
                 raise SealError(f"Share sum adds at most {MAX_ADDITIONS} clients; split the round.")
             self._accumulate(totals, update)
