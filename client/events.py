@@ -117,15 +117,33 @@ class EventStore:
                 that UTF-8 can hold.
             FedcartError: the disk refused; nothing was added.
         """
+        self._write(events, clear=False)
+
+    def replace(self, events: Events) -> int:
+        """Put these lines in the place of everything that is there, wholly or not at all.
+
+        Returns:
+            How many lines were removed; they are overwritten in the file.
+
+        Raises:
+            InvalidInputError, FedcartError: as for ``append``; the store is unchanged.
+        """
+        return self._write(events, clear=True)
+
+    def _write(self, events: Events, *, clear: bool) -> int:
         _check_numbers(events)
         columns = [getattr(events, name).tolist() for name in _COLUMNS]
+        removed = 0
         try:
             with self._transaction():
+                if clear:
+                    removed = self._connection.execute("DELETE FROM events").rowcount
                 self._connection.executemany(_INSERT, zip(*columns, strict=True))
         except (UnicodeEncodeError, sqlite3.IntegrityError) as error:
             raise InvalidInputError(
-                "An id among the events is not text that UTF-8 can hold; nothing was added."
+                "An id among the events is not text that UTF-8 can hold; nothing was changed."
             ) from error
+        return removed
 
     def shoppers(self) -> tuple[str, ...]:
         """Everyone with at least one line, in text order."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from client.events import EventStore
 from consent.admit import ConsentedEvents, admit
 from consent.client import ConsentClient
-from consent.purpose import Category, Purpose
+from consent.purpose import LIVE_STATES, Category, Purpose
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
 
@@ -55,3 +55,23 @@ class Gateway:
                 raise ConsentError(f"A grant does not cover the purpose {purpose}.")
             categories = frozenset(Category(name) for name in item.grant.categories)
             yield admit(self._store.of(item.shopper), purpose=purpose, categories=categories)
+
+    def personal(self, shopper: str, *, identifier: str, token: str) -> ConsentedEvents:
+        """A shopper's own events for recommending on her device, as she agrees at this moment.
+
+        Args:
+            shopper: her name in the event store.
+            identifier: her id at the consent service.
+            token: her bearer token there.
+
+        Raises:
+            ConsentError: she doesn't let her purchases be used for it, or the consent service
+                could not be asked.
+        """
+        cells = self._consent.consents(identifier, token).cells
+        categories = frozenset(
+            cell.category
+            for cell, state in cells.items()
+            if cell.purpose is Purpose.PERSONALISE and state in LIVE_STATES
+        )
+        return admit(self._store.of(shopper), purpose=Purpose.PERSONALISE, categories=categories)

@@ -2,9 +2,9 @@
 
     client.json       kind, shoppers, addresses and pinned keys
     identity.key      Ed25519 private key, 0600
+    consent.token     a device's: its shopper's bearer token at the consent service, 0600
     events.db         its shoppers' purchases (client/events.py)
     rounds.db         which rounds it has joined (client/register.py)
-    artefacts/        released artefacts that it has fetched
 
 Everything pinned here is never taken from the coordinator.
 """

@@ -89,7 +89,7 @@ class ParticipationRequest:
             context=_name(get_str(body, "context"), "context"),
             client_key=key,
             issued_at=get_int(body, "issued_at", low=0, high=2**53),
-            shoppers=shoppers,
+            shoppers=tuple(_name(shopper, "shoppers") for shopper in shoppers),
         )
 
 

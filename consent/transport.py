@@ -34,7 +34,8 @@ def call(
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
         response = http.request(method, path, json=body, params=params, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RuntimeError) as error:
+        # ValueError: text that no header or body can carry; RuntimeError: a closed client.
         raise ConsentError(f"The consent service can't be reached for {path}.") from error
     if not response.is_success:
         raise ConsentError(

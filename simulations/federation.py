@@ -1,8 +1,7 @@
 """A whole federation on this machine, every party a process of its own, over loopback.
 
 A SuperLink with TLS and node authentication, a SuperNode for each client, the consent service and
-three key holders; the Flower app is bundled and shipped to the nodes as in any deployment. Unlike
-a simulation, clients draw their noise from the operating system.
+three key holders; the Flower app is bundled and shipped to the nodes as in any deployment.
 """
 
 import shutil
@@ -127,7 +126,6 @@ def federation(
             consent=consent,
             holders=holders,
             progress=progress,
-            seeded=False,
         )
         link = stack.enter_context(superlink(home / "flower", logs=logs))
         configs = {path.name: {"home": str(path)} for path in world.nodes.values()}

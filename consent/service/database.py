@@ -39,7 +39,11 @@ class Database:
         self._synchronous = "FULL" if durable else "NORMAL"
         self._lock = threading.Lock()
         self._engine = create_engine(
-            url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=8, max_overflow=56
+            url,
+            connect_args={"timeout": BUSY_TIMEOUT_S},
+            pool_size=8,
+            max_overflow=56,
+            hide_parameters=True,  # error messages may reach a log; shoppers' rows must not
         )
         event.listen(self._engine, "connect", self._configure)
         event.listen(self._engine, "begin", _begin)

@@ -135,7 +135,7 @@ class Home:
 def create_home(home: Path, *, issuer: str, grant_lifetime_s: int = MAX_LIFETIME_S) -> Home:
     """Create the key, the coordinator's token and the settings of a new consent service.
 
-    Guarantee: secrets are written 0600 and nothing that exists is overwritten.
+    Guarantee: all files are readable by their owner alone and nothing that exists is overwritten.
 
     Raises:
         InvalidInputError: the folder already holds a consent service, or a setting is refused.
@@ -158,6 +158,7 @@ def create_home(home: Path, *, issuer: str, grant_lifetime_s: int = MAX_LIFETIME
         "grant_lifetime_s": grant_lifetime_s,
     }
     _write_secret(home / "settings.json", canonical(public))
+    _write_secret(home / "consent.db", b"")  # SQLite's own files beside it copy its permissions
     return Home(path=home, issuer=issuer, public_key=b64(public_bytes(key.public_key())))
 
 

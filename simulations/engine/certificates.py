@@ -3,7 +3,7 @@
 Made for one run and trusted by nobody else; a deployment brings its own certificate.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = datetime.timedelta(days=2)
-_SKEW = datetime.timedelta(minutes=5)
+LIFETIME = dt.timedelta(days=2)
+_SKEW = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def _server(
 def _builder(
     key: ec.EllipticCurvePublicKey, *, subject: x509.Name, issuer: x509.Name
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

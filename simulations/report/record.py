@@ -5,6 +5,7 @@ loading fails with the file and the field. Unknown fields are ignored, so that r
 version still render.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -262,9 +263,9 @@ def parse_metrics(value: Mapping[str, Any]) -> Metrics:
         InvalidInputError: it is not what a run writes.
     """
     try:
-        return Metrics.model_validate(value, strict=False)
+        return Metrics.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        raise InvalidInputError(_complaint("metrics", error)) from None
+        raise InvalidInputError(_complaint("This", error)) from None
 
 
 def _household(path: Path) -> Household | None:

@@ -90,6 +90,17 @@ def test_every_call_fails_closed(handler: Handler) -> None:
             call()
 
 
+def test_what_can_not_be_sent_fails_closed(stage: Stage) -> None:
+    with pytest.raises(ConsentError):
+        stage.client.consents("s", "\xff")
+    with pytest.raises(ConsentError):
+        stage.client.standing(["\ud800"])
+    stage.close()
+    for call in call_all(stage.client):
+        with pytest.raises(ConsentError):
+            call()
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -55,6 +55,8 @@ def test_what_was_signed_is_read_back() -> None:
         {"shoppers": ["s1", "s1"]},
         {"shoppers": "s1"},
         {"shoppers": [1]},
+        {"shoppers": ["'; --"]},
+        {"shoppers": [""]},
         {"shoppers": [str(i) for i in range(MAX_SHOPPERS + 1)]},
     ],
     ids=lambda changes: f"{next(iter(changes))}",

@@ -1,5 +1,6 @@
 """What callers must not get away with."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from consent.service import context
+from crypto.wire import SignedRecord, b64, digest, public_bytes
 from tests.unit.consent.harness import CONTEXT, NOTICE, TASK, Stage
 
 QUOTES = "x'; DROP TABLE shopper; --"
@@ -131,3 +133,24 @@ def test_a_fault_is_a_vague_500(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_ids_that_are_no_text_are_refused(stage: Stage) -> None:
+    device = stage.device()
+    body = {
+        "task": TASK,
+        "round": "r",
+        "context": CONTEXT,
+        "client_key": b64(public_bytes(device.key.public_key())),
+        "issued_at": int(stage.clock.now),
+        "shoppers": ["\\ud800"],
+    }
+    data = json.dumps(body).replace("\\\\ud800", "\\ud800").encode()
+    signature = device.key.sign(digest("sig/participation", data))
+    record = SignedRecord(type="participation", body=data, signature=signature)
+    answer = stage.http.post("/v1/participation", json=record.to_json())
+    assert answer.status_code == 422
+    paths = ("/v1/shoppers/%ff/consents", "/v1/shoppers/%00/consents")
+    for path in paths:
+        answer = stage.http.get(path, headers={b"Authorization": b"Bearer \xff"})
+        assert answer.status_code == 404

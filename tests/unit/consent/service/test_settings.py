@@ -30,6 +30,13 @@ def test_a_home_holds_secrets_for_its_owner_alone(tmp_path: Path) -> None:
     assert settings.coordinator_token_hash not in repr(settings)
 
 
+def test_the_database_is_for_its_owner_alone(stage: Stage) -> None:
+    stage.device()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in stage.home.glob("consent.db*")}
+    assert modes.keys() >= {"consent.db", "consent.db-wal"}
+    assert set(modes.values()) == {0o600}
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     create_home(tmp_path, issuer="shop")
     before = (tmp_path / "signing.key").read_bytes()

@@ -1,0 +1,134 @@
+"""Numbers and names as people read them. Every ε is rounded up, so that what is read holds."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from simulations.report.record import Figure
+
+NO_BOUND = "none"
+_EPSILON_DIGITS = 3
+_KILO = 1000
+
+PHASES = {
+    "load": "reading the data",
+    "start": "starting services",
+    "enrol": "enrolling clients",
+    "train": "training rounds",
+    "evaluate": "evaluation",
+    "select": "choosing the cohort",
+    "contribute": "clients compute, seal and send",
+    "repair": "stores seal again",
+    "commit": "freezing the list of grants",
+    "reserve": "reserving the budget",
+    "add": "adding sealed vectors",
+    "open": "key holders open the sum",
+    "finish": "making the model",
+}
+PARTS = {
+    "habit": "her habit",
+    "popular": "popular",
+    "paired": "bought with what she buys",
+    "liked": "a category she likes",
+}
+DECISIONS = {"given": "yes", "refused": "no", "withdrawn": "withdrawn"}
+
+
+def epsilon(value: float | None) -> str:
+    """ε to three digits, rounded up; "none" where there is no bound."""
+    if value is None:
+        return NO_BOUND
+    scale = 10**_EPSILON_DIGITS
+    # A value that is a hair above three digits only by floating point is not rounded up.
+    return f"{math.ceil(value * scale - 1e-9) / scale:,.{_EPSILON_DIGITS}f}"
+
+
+def delta(value: float | None) -> str:
+    """δ in its shortest form: "1e-5"."""
+    if value is None:
+        return NO_BOUND
+    mantissa, _, power = f"{value:.3g}".partition("e")
+    return f"{mantissa}e{int(power)}" if power else mantissa
+
+
+def score(value: float) -> str:
+    """A quality figure."""
+    return f"{value:.3f}"
+
+
+def interval(figure: Figure) -> str:
+    """The 95 % interval of a quality figure."""
+    return f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def count(value: int) -> str:
+    """A whole number with separators."""
+    return f"{value:,}"
+
+
+def between(values: Sequence[int]) -> str:
+    """The range of some counts: "650 to 653", or "650" where all agree."""
+    low, high = min(values), max(values)
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share, or a dash where there is nothing to have a share of."""
+    return f"{100 * part / whole:.1f} %" if whole > 0 else "–"
+
+
+def seconds(value: float) -> str:
+    """A duration: milliseconds below a second, minutes from two on."""
+    if value < 1:
+        return f"{1000 * value:.0f} ms"
+    if value < 120:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s"
+
+
+def size(value: float) -> str:
+    """Bytes in decimal units."""
+    if value < _KILO:
+        return f"{value:,.0f} bytes"
+    if value < _KILO**2:
+        return f"{value / _KILO:,.1f} kB"
+    return f"{value / _KILO**2:,.1f} MB"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """A count with its noun."""
+    return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[object]) -> str:
+    """Names as a list in a sentence: "1, 2 and 3"."""
+    texts = [str(name) for name in names]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def spaced(name: str) -> str:
+    """An identifier as words."""
+    return name.replace("-", " ").replace("_", " ")
+
+
+def named(name: str, names: Mapping[str, str]) -> str:
+    """What a reader calls it; an unknown name stays as it is, in words."""
+    return names.get(name, spaced(name))
+
+
+def versus(difference: Figure, baseline: str, shown: Figure | None) -> str:
+    """A paired difference in words; says so when the interval can't tell the two apart."""
+    if difference.low > 0 or difference.high < 0:
+        side = "better" if difference.low > 0 else "worse"
+        low, high = sorted((abs(difference.low), abs(difference.high)))
+        relative = ""
+        if shown is not None and shown.value > 0:
+            relative = f" ({100 * difference.value / shown.value:+.1f} %)"
+        return (
+            f"{abs(difference.value):.4f} {side} than {baseline}{relative}; 95 % interval "
+            f"{low:.4f} to {high:.4f}."
+        )
+    return (
+        f"No clear difference from {baseline}: {difference.value:+.4f}, and the 95 % interval, "
+        f"{difference.low:+.4f} to {difference.high:+.4f}, holds 0."
+    )
