@@ -74,6 +74,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold keys
     context_settings={"help_option_names": ["-h", "--help"]},
     help="fedcart: everything shared is a noisy sum, everything personal stays home.",
 )

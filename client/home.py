@@ -135,6 +135,37 @@ class ClientHome:
         """The file that remembers joined rounds."""
         return self.path / "rounds.db"
 
+    @property
+    def token_file(self) -> Path:
+        """The file with the bearer token of a device's shopper."""
+        return self.path / "consent.token"
+
+    @property
+    def shopper(self) -> str:
+        """A device's only shopper, as her own event store names her.
+
+        Raises:
+            InvalidInputError: a store's home.
+        """
+        if self.kind is not ClientKind.DEVICE:
+            raise InvalidInputError(f"{self.path} is a store's home, not a device's.")
+        return next(iter(self.shoppers))
+
+    @property
+    def token(self) -> str:
+        """The bearer token of a device's shopper.
+
+        Raises:
+            InvalidInputError: there is none (any more).
+        """
+        try:
+            return self.token_file.read_text().strip()
+        except FileNotFoundError:
+            raise InvalidInputError(
+                f"{self.path} has no consent token: the device was forgotten, or never set up. "
+                "Make a new one with: fedcart device init."
+            ) from None
+
     @classmethod
     def create(  # one parameter a field of client.json
         cls,
@@ -160,13 +191,13 @@ class ClientHome:
             shoppers=shoppers,
             trust=trust,
         )
-        _write_private(path / "identity.key", identity.private_bytes_raw())
+        write_private(path / "identity.key", identity.private_bytes_raw())
         settings = {
             "kind": kind,
             "shoppers": shoppers,
             "trust": trust.to_json(),
         }
-        _write_private(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
+        write_private(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
         return home
 
     @classmethod
@@ -199,7 +230,8 @@ def _paths(value: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read; refuses to overwrite one."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -10,9 +10,26 @@ import httpx
 from pydantic import ValidationError
 
 from consent.answers import Answer
-from crypto.errors import ConsentError
+from crypto.errors import ConsentError, InvalidInputError
 
 _AnswerT = TypeVar("_AnswerT", bound=Answer)
+
+
+def check_address(text: str) -> str:
+    """A service's address as an operator enters it.
+
+    Raises:
+        InvalidInputError: not http:// or https:// with a host.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidInputError(
+            f"{text!r} is no address; expected one such as https://consent.example."
+        )
+    return text
 
 
 def call(

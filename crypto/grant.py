@@ -7,6 +7,7 @@ signature alone is not consent.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -124,10 +125,15 @@ class ParticipationGrant:
 
 
 def _private_jwk(key: Ed25519PrivateKey) -> OKPKey:
-    public = public_bytes(key.public_key())
-    secret = b64(key.private_bytes_raw())
-    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "d": secret, "x": b64(public)})
+    return _jwk(public_bytes(key.public_key()), key.private_bytes_raw())
 
 
 def _public_jwk(key: Ed25519PublicKey) -> OKPKey:
-    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64(public_bytes(key))})
+    return _jwk(public_bytes(key), None)
+
+
+# Importing a key costs more than signing with it; a service signs thousands with one key.
+@lru_cache(maxsize=8)
+def _jwk(public: bytes, secret: bytes | None) -> OKPKey:
+    values = {"kty": "OKP", "crv": "Ed25519", "x": b64(public)}
+    return OKPKey.import_key(values if secret is None else values | {"d": b64(secret)})

@@ -17,7 +17,7 @@ from consent.client import ConsentClient
 from crypto.errors import FedcartError
 from server.cohort import Member
 from server.exchange import Reply, ask, parse_upload, round_content
-from server.inbox import Inbox
+from server.journal import Journal, Waiting
 from server.rounds import PlannedRound, receive
 
 # Told what happens, so that a person can watch: phase, how many done, how many in all.
@@ -36,11 +36,11 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """Collects one round's uploads into an inbox."""
+    """Collects one round's uploads into its journal."""
 
     grid: Grid
     planned: PlannedRound
-    inbox: Inbox
+    journal: Journal
     consent: ConsentClient
     consent_key: Ed25519PublicKey
     timeout: float
@@ -49,10 +49,12 @@ class Collector:
     clock: Callable[[], float] = time.time
 
     def collect(self, cohort: Sequence[Member]) -> None:
-        """Ask every member of the cohort and keep what holds."""
+        """Ask every member of the cohort whose upload is not here yet; keep what holds."""
         name = str(self.planned.task.name)
-        self.progress(name, 0, len(cohort))
-        for done, reply in enumerate(self._ask(cohort), start=1):
+        here = {item.upload.client for item in self.journal.waiting}
+        missing = [member for member in cohort if member.client not in here]
+        self.progress(name, len(cohort) - len(missing), len(cohort))
+        for done, reply in enumerate(self._ask(missing), start=len(cohort) - len(missing) + 1):
             self._take(reply)
             self.progress(name, done, len(cohort))
 
@@ -62,11 +64,11 @@ class Collector:
         Raises:
             ConsentError: the consent service can't say which grants stand.
         """
-        asked = [token for item in self.inbox.waiting for token in item.token_ids]
+        asked = [token for item in self.journal.waiting for token in item.token_ids]
         alive = self.consent.standing(asked)
         broken = {
             item.upload.client
-            for item in self.inbox.waiting
+            for item in self.journal.waiting
             if 0 < len(alive.intersection(item.token_ids)) < len(item.token_ids)
         }
         if not broken:
@@ -95,7 +97,8 @@ class Collector:
         except FedcartError as error:
             self.tally.declined[f"refused: {error}"] += 1
             return False
-        self.inbox.put(received.upload, received.token_ids, sealed)
+        item = Waiting(upload=received.upload, header=header, token_ids=received.token_ids)
+        self.journal.put(item, sealed)
         shares = sum(len(share) for share in sealed.shares)
         self.tally.sealed_bytes = shares
         self.tally.bytes_up.add(shares + len(header.to_bytes()))

@@ -157,14 +157,23 @@ def check_commit(
             f"The list has {commit.clients} clients and {commit.shoppers} shoppers; the plan's "
             f"fields hold {plan.max_clients} and {plan.max_shoppers}. Plan a larger round."
         )
-    minimum = plan.min_clients
-    if commit.clients < minimum:
-        raise CohortTooSmallError(
-            f"{commit.clients} clients remain at the commit of {manifest.task!r}, at least "
-            f"{minimum} are needed; nothing is released and no budget is spent. Run the round "
-            "again with more clients, or plan with a smaller min_clients."
-        )
+    require_cohort(commit.clients, planned)
     return commit
+
+
+def require_cohort(clients: int, planned: PlannedRound) -> None:
+    """Refuse to go on below the minimum cohort.
+
+    Raises:
+        CohortTooSmallError: fewer than n_min; nothing is released and no budget is spent.
+    """
+    minimum = planned.plan.min_clients
+    if clients < minimum:
+        raise CohortTooSmallError(
+            f"{clients} clients remain at the commit of {planned.manifest.task!r}, at least "
+            f"{minimum} are needed; nothing is released and no budget is spent. Start a new run "
+            "when more clients are connected, or plan with a smaller min_clients."
+        )
 
 
 def release(integers: IntArray, planned: PlannedRound, commit: Commit) -> ReleasedSum:

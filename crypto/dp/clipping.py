@@ -1,8 +1,14 @@
 """Clipping: the one place where a shopper's vector gets its bound."""
 
+from typing import Final
+
 import numpy as np
 
 from crypto.update import ClippedUpdate, RawUpdate
+
+# Beyond these a square or a quotient of the bound leaves float64.
+MIN_CLIPPING_NORM: Final = 1e-100
+MAX_CLIPPING_NORM: Final = 1e100
 
 
 def clip(raw: RawUpdate, *, clipping_norm: float) -> ClippedUpdate:
@@ -19,12 +25,15 @@ def clip(raw: RawUpdate, *, clipping_norm: float) -> ClippedUpdate:
     | any NaN or infinity | zero vector: a broken vector says nothing and may cost nothing |
 
     Raises:
-        ValueError: ``clipping_norm`` is not positive and finite.
+        ValueError: ``clipping_norm`` is not within 1e-100..1e100.
 
     Source: McMahan et al. 2018, with the edge cases of jax_privacy's table.
     """
-    if not 0.0 < clipping_norm < np.inf:
-        raise ValueError(f"Expected 0 < clipping_norm < inf, got {clipping_norm}.")
+    if not MIN_CLIPPING_NORM <= clipping_norm <= MAX_CLIPPING_NORM:
+        raise ValueError(
+            f"Expected {MIN_CLIPPING_NORM} <= clipping_norm <= {MAX_CLIPPING_NORM}, "
+            f"got {clipping_norm}."
+        )
     values = raw.values
     largest = float(np.max(np.abs(values), initial=0.0))
     if not np.isfinite(largest) or largest == 0.0:

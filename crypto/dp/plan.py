@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from crypto.dp.accounting import SkellamRelease, epsilon
+from crypto.dp.clipping import MAX_CLIPPING_NORM, MIN_CLIPPING_NORM
 from crypto.dp.rotation import MAX_DIMENSION, padded
 from crypto.dp.rounding import l1_bound, squared_l2_bound
 from crypto.errors import PlanError, WireError
@@ -76,7 +77,10 @@ class PrivacyPlan:
 
     def __post_init__(self) -> None:
         _require(1 <= self.dimension <= MAX_DIMENSION, f"1 <= dimension={self.dimension}")
-        _require(0 < self.clipping_norm < math.inf, f"clipping_norm={self.clipping_norm} > 0")
+        _require(
+            MIN_CLIPPING_NORM <= self.clipping_norm <= MAX_CLIPPING_NORM,
+            f"{MIN_CLIPPING_NORM} <= clipping_norm={self.clipping_norm} <= {MAX_CLIPPING_NORM}",
+        )
         _require(
             0 <= self.noise_multiplier < math.inf, f"noise_multiplier={self.noise_multiplier} >= 0"
         )

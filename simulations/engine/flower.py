@@ -201,6 +201,8 @@ def environment(home: Path) -> dict[str, str]:
             "FLWR_HOME": str(home),
             "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": str(WORK_POLL_S),
             "NO_PROXY": f"{HOST},localhost",
+            # Empty is off: nodes compile the bundle once, not once a message.
+            "PYTHONDONTWRITEBYTECODE": "",
             # Flower starts its own commands by name.
             "PATH": f"{_SCRIPTS}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",

@@ -74,7 +74,11 @@ def mutated(body: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @FEW
-@given(st.binary(max_size=200) | st.text(max_size=60).map(str.encode) | values.map(json.dumps).map(str.encode))
+@given(
+    st.binary(max_size=200)
+    | st.text(max_size=60).map(str.encode)
+    | values.map(json.dumps).map(str.encode)
+)
 def test_objects_and_records(data: bytes) -> None:
     only_wire_errors(lambda: parse_object(data, what="fuzz"))
     only_wire_errors(lambda: SignedRecord.from_bytes(data))
@@ -218,4 +222,6 @@ def test_the_fuzzed_good_ones_are_good() -> None:
     assert Upload.verify(sign_upload(SEALED, ("token",), KEY), SEALED).grants == ("token",)
     body = json.loads(commit("ab" * 32).sign(KEY).body)
     assert signed("commit", body).verified("commit", KEY.public_key()) == body
-    assert PrivacyPlan.from_json(json.loads(canonical(manifest().plan.to_json()))) == manifest().plan
+    assert (
+        PrivacyPlan.from_json(json.loads(canonical(manifest().plan.to_json()))) == manifest().plan
+    )

@@ -120,7 +120,11 @@ class TestAlgorithm:
 
     def test_a_key_in_the_header_is_not_believed(self) -> None:
         mallory = signer("mallory")
-        jwk = {"kty": "OKP", "crv": "Ed25519", "x": segment(mallory.public_key().public_bytes_raw())}
+        jwk = {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": segment(mallory.public_key().public_bytes_raw()),
+        }
         with pytest.raises(WireError):
             verify(compact(HEADER | {"jwk": jwk}, CLAIMS, mallory))
 
@@ -183,7 +187,8 @@ def test_every_claim_is_needed(claim: str) -> None:
 
 
 def test_claims_that_are_no_object() -> None:
-    for claims in ([], "text", 1, None):
+    others: list[object] = [[], "text", 1, None]
+    for claims in others:
         with pytest.raises(WireError):
             verify(compact(HEADER, claims))
 

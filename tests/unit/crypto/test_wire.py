@@ -5,6 +5,8 @@ import itertools
 import json
 import math
 import struct
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -114,7 +116,21 @@ class TestBase64:
         assert not set(text) & set("+/=")
         assert unb64(text, what="x") == data
 
-    @pytest.mark.parametrize("text", ["a", "ab=", "YQ==", "a b", "YR", "+/", "é", "YQ\n", "====", "=",])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a",
+            "ab=",
+            "YQ==",
+            "a b",
+            "YR",
+            "+/",
+            "é",
+            "YQ\n",
+            "====",
+            "=",
+        ],
+    )
     def test_only_the_one_spelling(self, text: str) -> None:
         with pytest.raises(WireError, match="base64url"):
             unb64(text, what="x")
@@ -172,9 +188,9 @@ class TestSignedRecord:
             for position in range(len(data)):
                 changed = bytearray(data)
                 changed[position] ^= 1 << (position % 8)
-                parts = {"type": "commit", "body": record.body, "signature": record.signature}
+                changes: dict[str, Any] = {part: bytes(changed)}
                 with pytest.raises(WireError):
-                    SignedRecord(**(parts | {part: bytes(changed)})).verified("commit", key)
+                    replace(record, **changes).verified("commit", key)
 
     def test_a_signature_over_bytes_that_are_no_object(self) -> None:
         key: Ed25519PrivateKey = signer("alice")

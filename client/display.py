@@ -1,0 +1,69 @@
+"""What the device's commands show to a person, as tables."""
+
+from rich.table import Table
+
+from client.choices import Status
+from client.intake import Intake
+from client.shelf import Shelf
+from consent.answers import Consents
+from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
+
+
+def shelf_table(shelf: Shelf) -> Table:
+    """The list with its reasons."""
+    table = Table(title="For you, made on this device")
+    table.add_column("#", justify="right")
+    table.add_column("Item")
+    table.add_column("Why")
+    for place, each in enumerate(shelf.suggestions, start=1):
+        table.add_row(str(place), each.item, each.reason)
+    return table
+
+
+def choices_table(consents: Consents) -> Table:
+    """The matrix: a row a purpose, a column a category."""
+    table = Table(
+        title="Your choices", caption="A dash was never decided, and permits nothing.", padding=0
+    )
+    table.add_column("Purpose")
+    for category in Category:
+        table.add_column(_words(category), vertical="bottom")
+    for purpose in Purpose:
+        states = (consents.cells.get(Cell(purpose, category)) for category in Category)
+        table.add_row(_words(purpose), *map(_state, states))
+    return table
+
+
+def status_table(status: Status) -> Table:
+    """The joined rounds."""
+    table = Table(title="Rounds that this device joined")
+    table.add_column("Task")
+    table.add_column("Round")
+    table.add_column("ε charged", justify="right")
+    for task, round_id, epsilon in status.rounds:
+        table.add_row(task, round_id, "none (no noise)" if epsilon is None else f"{epsilon:.3f}")
+    return table
+
+
+def intake_lines(intake: Intake) -> list[str]:
+    """An import in a few words."""
+    told = [f"{intake.lines:,} lines in {intake.baskets:,} baskets are on this device."]
+    if intake.replaced:
+        told.append(f"They replaced {intake.replaced:,} lines of before.")
+    if intake.unlisted:
+        told.append(f"{intake.unlisted:,} lines are of items that the retailer's list lacks.")
+    if intake.skipped:
+        told.append(f"{intake.skipped:,} bad lines were left out.")
+    return told
+
+
+def _state(state: ConsentState | None) -> str:
+    if state is None or state is ConsentState.UNKNOWN:
+        return "-"
+    if state in LIVE_STATES:
+        return "[green]given[/green]"
+    return _words(state)
+
+
+def _words(name: str) -> str:
+    return name.replace("-", " ")

@@ -1,0 +1,15 @@
+"""What a shopper is told when she sets up her device: the notice that her decisions refer to.
+
+A change of these words is a change of the notice, so it comes with a new version.
+"""
+
+from typing import Final
+
+VERSION: Final = "device-1"
+PERSONALISE: Final = (
+    "Let this device read your purchases to recommend items to you. Nothing leaves it for this."
+)
+TRAIN: Final = (
+    "Let noisy, sealed sums of your purchases train the models that all shoppers share. "
+    "Only sums over many shoppers are ever opened."
+)

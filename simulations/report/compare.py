@@ -1,0 +1,172 @@
+"""Several runs side by side: a row each, and quality against ε where the runs differ in it."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from simulations.report import story, words
+from simulations.report.chart import PLOT_HEIGHT, Point, Scatter, Tick
+from simulations.report.record import FEDCART, Figure, Metrics, Run
+
+# Inside the plot: the room for the axes' texts (percent, rem), and between equal places (rem).
+LEFT, RIGHT = 14.0, 96.0
+TOP, BOTTOM = 1.0, PLOT_HEIGHT - 2.2
+_APART = 1.1
+_NO_BOUND_TEXT = "no bound"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run's line in the comparison."""
+
+    number: int
+    name: str
+    run: Run
+    quality: Figure | None
+    explore: Figure | None
+    gain: Figure | None
+    off: bool
+    unsealed: bool
+
+
+def rows(runs: Sequence[Run]) -> tuple[Row, ...]:
+    """The runs in the order given, numbered from 1; folder names tell equal scenarios apart."""
+    times = Counter(run.metrics.scenario for run in runs)
+    return tuple(_row(number, run, times) for number, run in enumerate(runs, start=1))
+
+
+def _row(number: int, run: Run, times: Counter[str]) -> Row:
+    metrics = run.metrics
+    alone = times[metrics.scenario] == 1
+    return Row(
+        number=number,
+        name=metrics.scenario if alone else f"{metrics.scenario} ({run.folder.name})",
+        run=run,
+        quality=metrics.figure(FEDCART, story.MAIN_METRIC),
+        explore=metrics.figure(FEDCART, "recall_explore@10"),
+        gain=story.difference(metrics, story.MAIN_BASELINE),
+        off=story.privacy_off(metrics),
+        unsealed=bool(story.unsealed(metrics)),
+    )
+
+
+def same_data(runs: Sequence[Run]) -> bool:
+    """Whether all runs are about the same data, evaluated the same way."""
+    return len({(_data(run.metrics), run.metrics.protocol) for run in runs}) == 1
+
+
+def _data(metrics: Metrics) -> tuple[str, int, int]:
+    return metrics.dataset.name, metrics.dataset.shoppers, metrics.dataset.items
+
+
+def against_epsilon(listed: Sequence[Row]) -> Scatter | None:
+    """NDCG@10 against ε on a log axis; None unless runs with a quality differ in ε."""
+    shown = [(row, row.quality) for row in listed if row.quality is not None]
+    places = {_epsilon(row) for row, _ in shown}
+    if len(places) < 2:
+        return None
+    across = _Across.over(places)
+    down = _Down.over([figure for _, figure in shown])
+    points: list[Point] = []
+    by_place = sorted(shown, key=lambda pair: (_epsilon(pair[0]), pair[0].number))
+    for _, group in groupby(by_place, key=lambda pair: _epsilon(pair[0])):
+        points += _side_by_side(list(group), across, down)
+    told = "; ".join(
+        f"run {row.number}: {_told(_epsilon(row))}, {words.score(figure.value)}, interval "
+        f"{words.interval(figure)}"
+        for row, figure in shown
+    )
+    return Scatter(
+        title="NDCG@10 of fedcart against ε, by run",
+        description=f"{told}.",
+        points=tuple(points),
+        across=across.ticks(places),
+        down=down.ticks(),
+    )
+
+
+def _epsilon(row: Row) -> float:
+    epsilon = row.run.metrics.privacy.epsilon
+    return math.inf if row.off or epsilon is None else epsilon
+
+
+def _told(epsilon: float) -> str:
+    return _NO_BOUND_TEXT if math.isinf(epsilon) else f"ε {words.epsilon(epsilon)}"
+
+
+def _side_by_side(
+    group: Sequence[tuple[Row, Figure]], across: "_Across", down: "_Down"
+) -> list[Point]:
+    middle = (len(group) - 1) / 2
+    return [
+        Point(
+            label=str(row.number),
+            across=across.place(_epsilon(row)),
+            down=down.place(figure.value),
+            top=down.place(figure.high),
+            bottom=down.place(figure.low),
+            shift=_APART * (place - middle),
+        )
+        for place, (row, figure) in enumerate(group)
+    ]
+
+
+@dataclass(frozen=True)
+class _Across:
+    """A log axis for ε; runs without a bound stand apart, at the right end."""
+
+    low: float
+    high: float
+    unbounded: bool
+
+    @classmethod
+    def over(cls, places: set[float]) -> "_Across":
+        bounded = [math.log(max(place, 1e-6)) for place in places if not math.isinf(place)]
+        low, high = min(bounded), max(bounded)
+        margin = 0.12 * (high - low) or 1.0
+        return cls(low - margin, high + margin, any(math.isinf(place) for place in places))
+
+    def place(self, epsilon: float) -> float:
+        if math.isinf(epsilon):
+            return RIGHT - 4.0
+        end = RIGHT - 14.0 if self.unbounded else RIGHT
+        where = (math.log(max(epsilon, 1e-6)) - self.low) / (self.high - self.low)
+        return LEFT + where * (end - LEFT)
+
+    def ticks(self, places: set[float]) -> tuple[Tick, ...]:
+        """A tick under each ε, leaving out those too close to the one before."""
+        found: list[Tick] = []
+        for epsilon in sorted(places):
+            place = self.place(epsilon)
+            if found and place - found[-1].place < 12:
+                continue
+            text = "none" if math.isinf(epsilon) else f"{epsilon:.3g}"
+            found.append(Tick(place=place, text=text))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Down:
+    """A linear axis that holds every interval; it need not start at 0."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, figures: Sequence[Figure]) -> "_Down":
+        low = min(min(figure.low, figure.value) for figure in figures)
+        high = max(max(figure.high, figure.value) for figure in figures)
+        margin = 0.1 * (high - low) or 0.01
+        return cls(low - margin, high + margin)
+
+    def place(self, value: float) -> float:
+        return BOTTOM - (value - self.low) / (self.high - self.low) * (BOTTOM - TOP)
+
+    def ticks(self) -> tuple[Tick, ...]:
+        """Three round-ish places, in rem down."""
+        inner = [self.low + (self.high - self.low) * part for part in (0.1, 0.5, 0.9)]
+        return tuple(Tick(place=self.place(value), text=words.score(value)) for value in inner)
+
+
