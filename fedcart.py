@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 PARTIES: Final = {
     "consent": ("consent.cli", "Run the consent service that shoppers decide in."),
     "keyholder": ("crypto.keyholder.cli", "Hold one of the three keys that open noisy sums."),
-    "coordinator": ("server.cli", "Coordinate rounds: plan, commit, release."),
-    "device": ("client.cli", "Be one shopper's device: import, join, recommend, explain."),
+    "coordinator": ("server.cli", "Coordinate rounds: set up, plan, see what is spent."),
+    "device": ("client.cli", "Be one shopper's device: import, recommend, choose, forget."),
 }
 # These are commands of simulations/cli.py, mounted at the top level.
 RESEARCH: Final = {
@@ -102,7 +102,7 @@ def main() -> None:
     except (InvalidInputError, PlanError) as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(2) from error
-    except FedcartError as error:
+    except (FedcartError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(1) from error
 

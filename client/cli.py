@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
 )
 
@@ -25,8 +26,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def device() -> None:
     """One shopper's device: her purchases stay on it, her choices steer it.
 
-    It takes part in rounds as a Flower SuperNode whose node config names the folder: flower-supernode
-    --node-config 'home="/path/of/the/folder"'. docs/running.md shows the whole of it.
+    It takes part in rounds as a Flower SuperNode whose node config names its folder, as in
+    flower-supernode --node-config 'home="/home/ann/device"'; docs/running.md has every step.
     """
 
 

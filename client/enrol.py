@@ -49,7 +49,7 @@ class Setup:
 
 
 def first_decisions(*, personalise: bool, train: bool) -> dict[Cell, Decision]:
-    """Her two answers about her purchases; every other cell stays unknown, which permits nothing."""
+    """Her two answers about her purchases; every other cell stays unknown: it permits nothing."""
     answers = {Purpose.PERSONALISE: personalise, Purpose.TRAIN: train}
     return {
         Cell(purpose, Category.PURCHASES): Decision.GIVEN if agrees else Decision.REFUSED

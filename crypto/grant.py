@@ -135,5 +135,5 @@ def _public_jwk(key: Ed25519PublicKey) -> OKPKey:
 # Importing a key costs more than signing with it; a service signs thousands with one key.
 @lru_cache(maxsize=8)
 def _jwk(public: bytes, secret: bytes | None) -> OKPKey:
-    values = {"kty": "OKP", "crv": "Ed25519", "x": b64(public)}
+    values: dict[str, str | list[str]] = {"kty": "OKP", "crv": "Ed25519", "x": b64(public)}
     return OKPKey.import_key(values if secret is None else values | {"d": b64(secret)})

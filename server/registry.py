@@ -97,6 +97,16 @@ class Registry:
             commit=SignedRecord.from_bytes((place / "commit.json").read_bytes()),
         )
 
+    def records(self) -> list[dict[str, Any]]:
+        """The privacy and cost records of all releases, oldest first."""
+        files = [
+            file
+            for file in self._folder.glob("*/*/record.json")
+            if not file.parent.name.startswith(".")
+        ]
+        files.sort(key=lambda file: (file.stat().st_mtime, file))
+        return [json.loads(file.read_text()) for file in files]
+
     def artefact_file(self, task: str, round_id: str) -> Path:
         """The file that devices read."""
         return self._place(task, round_id) / "artefact.json"

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.connection import connect
 from consent.tasks.task import TaskName
 from crypto.errors import FedcartError, InvalidInputError
 from server.collect import Progress
@@ -117,7 +116,6 @@ def federation(
         consent, holders = stack.enter_context(
             running(keys.consent_home, homes, processes=True, logs=logs)
         )
-        stack.callback(_disconnect, consent.url)
         world = build(
             population,
             choices,
@@ -173,8 +171,3 @@ def up(
             say(f"{name}: released over {record['clients']} clients, {record['shoppers']} shoppers")
         stay()
     return releases
-
-
-def _disconnect(url: str) -> None:
-    connect(url).close()
-    connect.cache_clear()

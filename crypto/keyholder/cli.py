@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crypto.wire import parse_public_key
+from crypto.wire import b64, parse_public_key, public_bytes
 
 app = typer.Typer(
     help="Hold one of the three keys that open noisy sums (any two are needed).",
@@ -26,7 +26,10 @@ def init(
     n_floor: Annotated[int, typer.Option(help="Open nothing over fewer participants.")] = 20,
     z_floor: Annotated[float, typer.Option(help="Open nothing with less noise than this.")] = 0.3,
 ) -> None:
-    """Create fresh keys (files of mode 0600) and pin whose signatures count."""
+    """Create fresh keys (files of mode 0600) and pin whose signatures count.
+
+    Prints one JSON line; the coordinator pins the identity, and everybody gets the public context.
+    """
     from crypto.keyholder.home import Pins, create
 
     pins = Pins(
@@ -37,7 +40,14 @@ def init(
         z_floor=z_floor,
     )
     holder = create(home, number=number, pins=pins)
-    typer.echo(json.dumps({"home": str(home), "holder": number, "card": holder.card.to_json()}))
+    line = {
+        "home": str(home),
+        "holder": number,
+        "identity": b64(public_bytes(holder.identity.public_key())),
+        "public_context": str(home / "public.context"),
+        "card": holder.card.to_json(),
+    }
+    typer.echo(json.dumps(line))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from client.connection import mount, unmount
+from client.connection import disconnect, mount, unmount
 from consent.service.app import create_app as consent_app
 from consent.service.inprocess import InProcessTransport
 from consent.service.settings import Settings
@@ -67,6 +67,8 @@ def running(
             for name, command in zip(names, commands, strict=True)
         ]
         urls = [await_ready(child) for child in started]
+        for url in urls:
+            stack.callback(disconnect, url)
         services = [
             Service(url=url, process=child) for url, child in zip(urls, started, strict=True)
         ]

@@ -31,7 +31,7 @@ ROUND = {
     "grants, sum and opening": ("commit", "reserve", "add", "open", "finish"),
 }
 OTHER = "other"
-_COLOURS = 5
+_COLOURS = ("k3", "k1", "k2", "k4", "k5")
 
 
 def quality(metrics: Metrics, protocol: str) -> tuple[Bars, ...]:
@@ -157,7 +157,7 @@ def _grouped(phases: Mapping[str, float]) -> dict[str, float]:
 
 def _stacks(title: str, rows: Mapping[str, Mapping[str, float]]) -> Stacks:
     kinds = list(dict.fromkeys(name for parts in rows.values() for name in parts))
-    colours = {name: f"k{1 + place % _COLOURS}" for place, name in enumerate(kinds)}
+    colours = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(kinds)}
     axis_reach = reach(parts.values() for parts in rows.values())
     told = ". ".join(
         f"{label}: "
@@ -218,4 +218,4 @@ def _scored(each: Recommended, axis_reach: tuple[float, float]) -> Scored:
 
 def _colour(kind: str) -> str:
     kinds = list(words.PARTS)
-    return f"k{1 + kinds.index(kind)}" if kind in kinds else f"k{_COLOURS}"
+    return f"k{1 + kinds.index(kind)}" if kind in kinds else _COLOURS[-1]

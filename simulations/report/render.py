@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from crypto.errors import InvalidInputError
+from crypto.errors import FedcartError, InvalidInputError
 from simulations.report import chart, compare, figures, story, words
 from simulations.report.record import FEDCART, Run, load
 
@@ -29,8 +29,8 @@ def render(folders: Sequence[Path], out: Path) -> Path:
     not at all; folders that it goes into are made.
 
     Raises:
-        InvalidInputError: no run, a folder without ``metrics.json``, a file that no run wrote, or
-            ``out`` can't be written.
+        InvalidInputError: no run, a folder without ``metrics.json``, or a file that no run wrote.
+        FedcartError: ``out`` can't be written.
     """
     if not folders:
         raise InvalidInputError("No run to report: give at least one run folder.")
@@ -42,7 +42,7 @@ def render(folders: Sequence[Path], out: Path) -> Path:
         os.replace(draft, out)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise InvalidInputError(f"Can't write the report {out}: {error.strerror}.") from error
+        raise FedcartError(f"Can't write the report {out}: {error.strerror}.") from error
     return out
 
 

@@ -30,6 +30,10 @@ PARTS = {
     "paired": "bought with what she buys",
     "liked": "a category she likes",
 }
+PURPOSES = {
+    "personalise-on-device": "recommendations on her device",
+    "train-shared-models": "training shared models",
+}
 DECISIONS = {"given": "yes", "refused": "no", "withdrawn": "withdrawn"}
 
 

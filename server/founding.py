@@ -1,0 +1,159 @@
+"""Founding a coordinator: first its key, which others pin, then everything else.
+
+Key holders pin the coordinator's key before they exist, and the coordinator pins theirs; so its
+key is made alone, and its home is completed when the key holders are there.
+"""
+
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consent.tasks.catalogue import Catalogue
+from consent.transport import check_address
+from crypto.errors import InvalidInputError, SealError
+from crypto.sums.interface import HOLDERS
+from crypto.sums.share_sum.context import context_hash, load_public
+from crypto.sums.share_sum.parameters import MAX_ADDITIONS
+from crypto.wire import parse_public_key
+from server.home import CoordinatorHome, HolderAddress, write_secret
+from server.schedule import TrainingPlan, schedule
+
+# In the order of writing: a home without its last file is no home yet.
+_FILES = ("identity.key", "consent.token", "coordinator.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Founding:
+    """What the operator enters."""
+
+    population: str
+    consent_url: str
+    consent_key: Ed25519PublicKey
+    consent_token_file: Path
+    holders: tuple[str, ...]
+    catalogue: Path
+    plan: TrainingPlan
+
+
+def make_key(home: Path) -> Ed25519PrivateKey:
+    """The coordinator's key: made the first time, the same one ever after.
+
+    Raises:
+        InvalidInputError: the file that is there holds no key.
+    """
+    file = home / "identity.key"
+    if not file.exists():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_secret(file, Ed25519PrivateKey.generate().private_bytes_raw())
+    try:
+        return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{file} holds no Ed25519 key; restore it from a backup."
+        ) from error
+
+
+def found(home: Path, founding: Founding) -> CoordinatorHome:
+    """Complete a coordinator's home; nothing is left behind if something is wrong.
+
+    Raises:
+        InvalidInputError: there is a coordinator already, or something is not what it must be.
+        PlanError: the plan contradicts itself.
+    """
+    home = home.resolve()
+    if (home / "coordinator.json").exists():
+        raise InvalidInputError(f"{home} has a coordinator; choose another folder.")
+    holders = _holders(founding.holders)
+    _check_plan(founding.plan, founding.catalogue)
+    token = founding.consent_token_file.read_text().strip()
+    if not token:
+        raise InvalidInputError(f"{founding.consent_token_file} is empty; expected a token.")
+    made = CoordinatorHome(
+        path=home,
+        population=founding.population,
+        identity=make_key(home),
+        consent_url=check_address(founding.consent_url),
+        consent_key=founding.consent_key,
+        consent_token=token,
+        holders=holders,
+        catalogue=str(founding.catalogue.resolve()),
+        plan=founding.plan,
+    )
+    _settle(made)
+    return made
+
+
+def _settle(made: CoordinatorHome) -> None:
+    """Write the home beside its place and move its files in, the telling one last."""
+    draft = Path(tempfile.mkdtemp(prefix=f".{made.path.name}-", dir=made.path.parent))
+    try:
+        replace(made, path=draft).save()
+        for name in _FILES:
+            (draft / name).replace(made.path / name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _holders(entries: tuple[str, ...]) -> tuple[HolderAddress, ...]:
+    if len(entries) != HOLDERS:
+        raise InvalidInputError(f"Expected {HOLDERS} key holders, got {len(entries)}.")
+    holders = tuple(_Entry.parse(entry).address() for entry in entries)
+    if len({holder.context_hash for holder in holders}) != HOLDERS:
+        raise InvalidInputError("Two key holders have the same public context; name three.")
+    return holders
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    url: str
+    identity: str
+    context: Path
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        parts = text.split(",", 2)
+        if len(parts) != 3:
+            raise InvalidInputError(
+                f"A key holder is URL,IDENTITY_KEY,CONTEXT_FILE; {text!r} is not."
+            )
+        return cls(url=check_address(parts[0]), identity=parts[1], context=Path(parts[2]).resolve())
+
+    def address(self) -> HolderAddress:
+        if not self.context.is_file():
+            raise InvalidInputError(f"There is no file {self.context}.")
+        data = self.context.read_bytes()
+        try:
+            load_public(data, context_hash(data))
+        except SealError as error:
+            raise InvalidInputError(
+                f"{self.context} is no key holder's public.context: {error}"
+            ) from error
+        return HolderAddress(
+            url=self.url,
+            identity=parse_public_key(self.identity, what=f"identity key of {self.url}"),
+            context=str(self.context),
+            context_hash=context_hash(data),
+        )
+
+
+def _check_plan(plan: TrainingPlan, catalogue: Path) -> None:
+    """Make the schedule once, so that a plan that can't hold is refused before anything is kept."""
+    if plan.epsilon is None or not 0 < plan.epsilon < math.inf:
+        raise InvalidInputError(
+            f"Expected 0 < epsilon={plan.epsilon} < inf: a federation has noise."
+        )
+    if plan.max_clients > MAX_ADDITIONS:
+        raise InvalidInputError(
+            f"Share sum adds at most {MAX_ADDITIONS} clients a round, not {plan.max_clients}; "
+            "let stores stand for many shoppers."
+        )
+    try:
+        items = len(Catalogue.from_bytes(catalogue.read_bytes()))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{catalogue} is no item list: {error}") from error
+    schedule(plan, items=items)
