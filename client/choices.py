@@ -135,6 +135,8 @@ def _trains(home: ClientHome, http: httpx.Client) -> bool | None:
 
 
 def _leaves(home: ClientHome, *, trains: bool | None) -> str:
+    if not home.token_file.exists():
+        return "Nothing: this device was forgotten."
     if trains is None:
         return "Nothing: the consent service can't be asked, and without its word nothing leaves."
     if not trains:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # reflows paragraphs
     pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
 )
 

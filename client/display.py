@@ -21,16 +21,24 @@ def shelf_table(shelf: Shelf) -> Table:
 
 
 def choices_table(consents: Consents) -> Table:
-    """The matrix: a row a purpose, a column a category."""
+    """The matrix: a row a purpose, its categories by what she said about them."""
     table = Table(
-        title="Your choices", caption="A dash was never decided, and permits nothing.", padding=0
+        title="Your choices",
+        caption="What is not listed was never decided, and permits nothing.\nKinds of data: "
+        + ", ".join(Category),
     )
-    table.add_column("Purpose")
-    for category in Category:
-        table.add_column(_words(category), vertical="bottom")
+    table.add_column("Purpose", no_wrap=True)
+    table.add_column("You agreed to")
+    table.add_column("You did not, or no longer")
     for purpose in Purpose:
-        states = (consents.cells.get(Cell(purpose, category)) for category in Category)
-        table.add_row(_words(purpose), *map(_state, states))
+        states = [(each, consents.cells.get(Cell(purpose, each))) for each in Category]
+        given = [each for each, state in states if state in LIVE_STATES]
+        others = [
+            f"{each} ({state})"
+            for each, state in states
+            if state is not None and state not in LIVE_STATES | {ConsentState.UNKNOWN}
+        ]
+        table.add_row(purpose, ", ".join(given) or "-", ", ".join(others) or "-")
     return table
 
 
@@ -55,15 +63,3 @@ def intake_lines(intake: Intake) -> list[str]:
     if intake.skipped:
         told.append(f"{intake.skipped:,} bad lines were left out.")
     return told
-
-
-def _state(state: ConsentState | None) -> str:
-    if state is None or state is ConsentState.UNKNOWN:
-        return "-"
-    if state in LIVE_STATES:
-        return "[green]given[/green]"
-    return _words(state)
-
-
-def _words(name: str) -> str:
-    return name.replace("-", " ")

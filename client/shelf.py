@@ -14,11 +14,12 @@ from client.home import ClientHome
 from client.recommender.explain import reason
 from client.recommender.recommend import recommend
 from client.recommender.scores import Model
+from consent.admit import ConsentedEvents
 from consent.client import ConsentClient
 from consent.purpose import Category
 from consent.tasks.artefact import Artefact, decode_artefact
 from consent.tasks.task import TaskName
-from crypto.errors import InvalidInputError, WireError
+from crypto.errors import ConsentError, InvalidInputError, WireError
 from crypto.manifest import Manifest
 from crypto.wire import SignedRecord
 
@@ -62,16 +63,7 @@ def make_shelf(home: ClientHome, releases: Path, http: httpx.Client, *, count: i
         ConsentError: she doesn't, or the consent service can't say; her purchases are not read.
         InvalidInputError: no usable artefact in ``releases``, or no purchases on this device.
     """
-    shopper, token = home.shopper, home.token
-    if not home.events.exists():
-        raise InvalidInputError(
-            f"There are no purchases in {home.path}; import some: fedcart device import."
-        )
-    consent = ConsentClient(http, service_key=home.trust.consent_key)
-    with EventStore.open(home.events) as store:
-        events = Gateway(store, consent).personal(
-            shopper, identifier=home.shoppers[shopper], token=token
-        )
+    events = _personal_events(home, http)
     catalogue = home.trust.load_catalogue()
     artefacts = newest(releases, home.trust.coordinator_key)
     model = Model.of(catalogue, artefacts)
@@ -88,6 +80,22 @@ def make_shelf(home: ClientHome, releases: Path, http: httpx.Client, *, count: i
         used=tuple(sorted(events.categories)),
         artefacts=tuple(artefact.task for artefact in artefacts),
     )
+
+
+def _personal_events(home: ClientHome, http: httpx.Client) -> ConsentedEvents:
+    shopper, token = home.shopper, home.token
+    if not home.events.exists():
+        raise InvalidInputError(
+            f"There are no purchases in {home.path}; import some: fedcart device import."
+        )
+    consent = ConsentClient(http, service_key=home.trust.consent_key)
+    try:
+        with EventStore.open(home.events) as store:
+            return Gateway(store, consent).personal(
+                shopper, identifier=home.shoppers[shopper], token=token
+            )
+    except ConsentError as error:
+        raise ConsentError(f"Nothing is recommended without consent. {error}") from error
 
 
 def newest(folder: Path, coordinator: Ed25519PublicKey) -> tuple[Artefact, ...]:

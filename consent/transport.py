@@ -5,6 +5,7 @@ No answer, a status other than success, or an answer of another form is a ``Cons
 
 from collections.abc import Mapping
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import ValidationError
@@ -22,10 +23,10 @@ def check_address(text: str) -> str:
         InvalidInputError: not http:// or https:// with a host.
     """
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
+        url = urlsplit(text)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("http", "https") or not url.hostname:
         raise InvalidInputError(
             f"{text!r} is no address; expected one such as https://consent.example."
         )

@@ -68,6 +68,7 @@ def found(home: Path, founding: Founding) -> CoordinatorHome:
     home = home.resolve()
     if (home / "coordinator.json").exists():
         raise InvalidInputError(f"{home} has a coordinator; choose another folder.")
+    consent_url = check_address(founding.consent_url)
     holders = _holders(founding.holders)
     _check_plan(founding.plan, founding.catalogue)
     token = founding.consent_token_file.read_text().strip()
@@ -77,7 +78,7 @@ def found(home: Path, founding: Founding) -> CoordinatorHome:
         path=home,
         population=founding.population,
         identity=make_key(home),
-        consent_url=check_address(founding.consent_url),
+        consent_url=consent_url,
         consent_key=founding.consent_key,
         consent_token=token,
         holders=holders,

@@ -130,8 +130,8 @@ def plan_table(found: PlanOverview) -> Table:
     """The schedule."""
     total = "no privacy" if found.epsilon is None else f"ε = {found.epsilon:.3f} in all"
     table = Table(title=f"Schedule: {total} at δ = {found.delta:g}, unit: one shopper")
-    table.add_column("Task")
-    for name in ("Values", "Noise multiplier", "ε alone", "Least clients", "Sealed bytes a client"):
+    table.add_column("Task", no_wrap=True)
+    for name in ("Values", "Noise multiplier", "ε alone", "Least clients", "Bytes a client"):
         table.add_column(name, justify="right")
     for task in found.tasks:
         alone = "none" if task.epsilon is None else f"{task.epsilon:.3f}"
@@ -145,9 +145,9 @@ def plan_table(found: PlanOverview) -> Table:
 def status_table(found: StatusOverview) -> Table:
     """The releases."""
     table = Table(title="Releases")
-    table.add_column("Task")
-    table.add_column("Round")
-    for name in ("ε", "Clients", "Shoppers", "Noise std"):
+    table.add_column("Task", no_wrap=True)
+    table.add_column("Round", no_wrap=True)
+    for name in ("ε", "Clients", "Shoppers", "Noise"):
         table.add_column(name, justify="right")
     for record in found.releases:
         charged = record["epsilon"]

@@ -5,16 +5,18 @@ three key holders; the Flower app is bundled and shipped to the nodes as in any 
 """
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from consent.tasks.task import TaskName
 from crypto.errors import FedcartError, InvalidInputError
 from server.collect import Progress
 from server.registry import Registry, Release
-from server.schedule import schedule
+from server.schedule import Schedule, schedule
 from simulations.engine.choices import Choice, draw
 from simulations.engine.flower import SuperLink, SuperNode, superlink, supernodes
 from simulations.engine.run import load
@@ -51,6 +53,12 @@ class Federation:
         link = {"coordinator (SuperLink)": f"https://{self.link.address}"}
         return link | {"consent service": self.consent.url} | holders
 
+    @property
+    def planned(self) -> Schedule:
+        """The tasks that a training runs, and why others are left out."""
+        coordinator = self.world.coordinator
+        return schedule(coordinator.plan, items=len(coordinator.load_catalogue()))
+
     def train(self, *, run_id: str = "1", timeout: float = RUN_S) -> dict[TaskName, Release]:
         """Run every scheduled task once; returns the releases. The same id resumes a run.
 
@@ -67,10 +75,8 @@ class Federation:
         Raises:
             FedcartError: a scheduled task was not released.
         """
-        coordinator = self.world.coordinator
-        registry = Registry(coordinator.path / "releases")
-        planned = schedule(coordinator.plan, items=len(coordinator.load_catalogue()))
-        found = {name: registry.load(name, f"{run_id}-{name}") for name in planned.plans}
+        registry = Registry(self.world.coordinator.path / "releases")
+        found = {name: registry.load(name, f"{run_id}-{name}") for name in self.planned.plans}
         missing = [name for name, release in found.items() if release is None]
         if missing:
             raise FedcartError(f"Run {run_id} released no {', '.join(missing)}; see {self.logs}.")
@@ -161,13 +167,32 @@ def up(
     """
     population = load(scenario.data, seed=scenario.seed)
     choices = draw(population.shoppers, scenario.consent, seed=scenario.seed)
-    with federation(scenario, population, choices, folder, progress=progress) as running_one:
-        for party, address in running_one.addresses.items():
+    with (
+        _leaving_on_sigterm(),
+        federation(scenario, population, choices, folder, progress=progress) as live,
+    ):
+        for party, address in live.addresses.items():
             say(f"{party}: {address}")
-        say(f"{len(running_one.nodes)} SuperNodes are connected; logs: {running_one.logs}")
-        releases = running_one.train()
+        say(f"{len(live.nodes)} SuperNodes are connected; logs: {live.logs}")
+        releases = live.train()
         for name, release in releases.items():
             record = release.record
             say(f"{name}: released over {record['clients']} clients, {record['shoppers']} shoppers")
+        for name, reason in live.planned.left_out.items():
+            say(f"{name}: left out. {reason}")
         stay()
     return releases
+
+
+@contextmanager
+def _leaving_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this process as an exception, so that its children are ended first."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,7 @@ of their own: Flower unpacks the app there without a lock, so two that share one
 import json
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -169,6 +170,7 @@ def supernodes(
             stack.enter_context(supernode(link, name, keys[name], config, port=port))
             for (name, config), port in zip(configs.items(), free_ports(len(configs)), strict=True)
         ]
+        stack.callback(_end_together, nodes)
         for node in nodes:
             node.await_connected()
         yield nodes
@@ -190,6 +192,11 @@ def supernode(
     home = environment(link.folder / "nodes" / name)
     with started(name, command, log=log, environment=home) as process:
         yield SuperNode(name=name, process=process)
+
+
+def _end_together(nodes: Sequence[SuperNode]) -> None:
+    for node in nodes:
+        node.process.signal(signal.SIGTERM)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Processes of a federation on this machine: each with its log, each ended with all it started.
 
-Every process leads a process group of its own. Its log file is locked by the process and by every
-descendant that writes there, so that a free lock means that nothing of it is left.
+Every process leads a process group of its own. Some of Flower's leave the group of their parent,
+so each process also carries a mark in its environment, which descendants inherit and which Linux
+shows; elsewhere they end by themselves when they miss their parent.
 """
 
-import fcntl
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from crypto.errors import FedcartError
 
+MARK = "FEDCART_FAMILY"
 POLL_S = 0.1
 STOP_S = 15.0
 TAIL_LINES = 15
@@ -24,10 +26,11 @@ TAIL_LINES = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A running process that writes its output to ``log``."""
+    """A running process that writes its output to ``log``; ``mark`` is its family's."""
 
     name: str
     log: Path
+    mark: str
     child: subprocess.Popen[bytes]
 
     @property
@@ -73,22 +76,40 @@ class Process:
                 os.killpg(self.child.pid, number)
 
     def stop(self) -> None:
-        """End it and everything that it started.
+        """End it and everything that it started: asked to at first, killed if that takes long.
 
         Raises:
             FedcartError: something of it is still there after it was killed.
         """
         self.signal(signal.SIGTERM)
-        try:
-            self.child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
-            self.child.wait(STOP_S)
+        if self._gone():
+            return
+        self.signal(signal.SIGKILL)
+        for each in family(self.mark):
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        if not self._gone():
+            raise self.failure(f"(process {self.child.pid}) left processes behind")
+
+    def _gone(self) -> bool:
+        """Whether it and all its descendants end within ``STOP_S`` seconds."""
         deadline = time.monotonic() + STOP_S
-        while not _lock(self.log):
+        while self.running or family(self.mark):
             if time.monotonic() > deadline:
-                raise self.failure(f"(process {self.child.pid}) left processes behind")
+                return False
             time.sleep(POLL_S)
+        return True
+
+
+def family(mark: str) -> list[int]:
+    """Ids of the processes that carry a mark; none where the system does not show it."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if wanted in file.read_bytes().split(b"\0"):
+                found.append(int(file.parent.name))
+    return found
 
 
 @contextmanager
@@ -96,31 +117,21 @@ def started(
     name: str, command: Sequence[str], *, log: Path, environment: Mapping[str, str]
 ) -> Iterator[Process]:
     """A command as a child process, ended with all its descendants whatever happens."""
+    mark = secrets.token_hex(16)
     with log.open("ab") as output:
-        fcntl.flock(output, fcntl.LOCK_EX)
         child = subprocess.Popen(  # noqa: S603 - our own commands, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=dict(environment),
+            env={**environment, MARK: mark},
             start_new_session=True,
         )
-    process = Process(name=name, log=log, child=child)
+    process = Process(name=name, log=log, mark=mark, child=child)
     try:
         yield process
     finally:
         process.stop()
-
-
-def _lock(path: Path) -> bool:
-    """Whether nobody holds the lock of a log."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
 
 
 def free_ports(count: int) -> list[int]:

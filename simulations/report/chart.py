@@ -152,7 +152,8 @@ def stack(
     """Parts (kind, value, text) laid end to end; negative ones go left from zero.
 
     Args:
-        label, text: the name and the total to print.
+        label: the name to print.
+        text: the total to print.
         parts: kind, value and text of each.
         reach: the axis: the most that any stack goes below 0 (as a number ≥ 0), and above.
     """

@@ -4,16 +4,18 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from simulations.report import story, words
 from simulations.report.chart import PLOT_HEIGHT, Point, Scatter, Tick
-from simulations.report.record import FEDCART, Figure, Metrics, Run
+from simulations.report.record import FEDCART, Figure, Metrics
+from simulations.report.runs import Run
 
 # Inside the plot: the room for the axes' texts (percent, rem), and between equal places (rem).
 LEFT, RIGHT = 14.0, 96.0
 TOP, BOTTOM = 1.0, PLOT_HEIGHT - 2.2
-_APART = 1.1
+_APART = 1.4
+# Percent; marks that are closer than this are set apart.
+_TOUCHING = 3.0
 _NO_BOUND_TEXT = "no bound"
 
 
@@ -69,10 +71,7 @@ def against_epsilon(listed: Sequence[Row]) -> Scatter | None:
         return None
     across = _Across.over(places)
     down = _Down.over([figure for _, figure in shown])
-    points: list[Point] = []
-    by_place = sorted(shown, key=lambda pair: (_epsilon(pair[0]), pair[0].number))
-    for _, group in groupby(by_place, key=lambda pair: _epsilon(pair[0])):
-        points += _side_by_side(list(group), across, down)
+    points = [p for group in _close(shown, across) for p in _side_by_side(group, across, down)]
     told = "; ".join(
         f"run {row.number}: {_told(_epsilon(row))}, {words.score(figure.value)}, interval "
         f"{words.interval(figure)}"
@@ -96,9 +95,22 @@ def _told(epsilon: float) -> str:
     return _NO_BOUND_TEXT if math.isinf(epsilon) else f"ε {words.epsilon(epsilon)}"
 
 
-def _side_by_side(
-    group: Sequence[tuple[Row, Figure]], across: "_Across", down: "_Down"
-) -> list[Point]:
+Shown = tuple[Row, Figure]
+
+
+def _close(shown: Sequence[Shown], across: "_Across") -> list[list[Shown]]:
+    """The runs from left to right, grouped where their marks would touch."""
+    groups: list[list[Shown]] = []
+    for pair in sorted(shown, key=lambda pair: (_epsilon(pair[0]), pair[0].number)):
+        place = across.place(_epsilon(pair[0]))
+        if groups and place - across.place(_epsilon(groups[-1][-1][0])) < _TOUCHING:
+            groups[-1].append(pair)
+        else:
+            groups.append([pair])
+    return groups
+
+
+def _side_by_side(group: Sequence[Shown], across: "_Across", down: "_Down") -> list[Point]:
     middle = (len(group) - 1) / 2
     return [
         Point(
@@ -142,7 +154,7 @@ class _Across:
             place = self.place(epsilon)
             if found and place - found[-1].place < 12:
                 continue
-            text = "none" if math.isinf(epsilon) else f"{epsilon:.3g}"
+            text = _NO_BOUND_TEXT if math.isinf(epsilon) else f"{epsilon:.3g}"
             found.append(Tick(place=place, text=text))
         return tuple(found)
 
@@ -168,5 +180,3 @@ class _Down:
         """Three round-ish places, in rem down."""
         inner = [self.low + (self.high - self.low) * part for part in (0.1, 0.5, 0.9)]
         return tuple(Tick(place=self.place(value), text=words.score(value)) for value in inner)
-
-

@@ -51,7 +51,7 @@ def quality(metrics: Metrics, protocol: str) -> tuple[Bars, ...]:
 def _models(title: str, figures: Mapping[str, Figure]) -> Bars:
     top = nice_ceiling(max(max(figure.high, figure.value) for figure in figures.values()))
     told = "; ".join(
-        f"{model} {words.score(figure.value)}, 95 % interval {words.interval(figure)}"
+        f"{model} {words.score(figure.value)}, 95{words.PERCENT} interval {words.interval(figure)}"
         for model, figure in figures.items()
     )
     return Bars(
@@ -80,10 +80,11 @@ def privacy(metrics: Metrics) -> Bars | None:
     spent = {name: value for name, value in alone.items() if value is not None}
     if total is None or not spent or len(spent) < len(alone):
         return None
-    top = nice_ceiling(max(*spent.values(), total, budget or 0.0))
+    # A little room, so that the budget's line does not stand on the edge.
+    top = nice_ceiling(1.05 * max(*spent.values(), total, budget or 0.0))
     told = "; ".join(f"{name} {words.epsilon(value)}" for name, value in spent.items())
     bars = [
-        Bar(label=words.spaced(name), text=words.epsilon(value), width=share(value, top))
+        Bar(label=words.task(name), text=words.epsilon(value), width=share(value, top))
         for name, value in spent.items()
     ]
     composed = Bar(
@@ -98,7 +99,7 @@ def privacy(metrics: Metrics) -> Bars | None:
         bars=(*bars, composed),
         ticks=axis(top),
         limit=None if budget is None else share(budget, top),
-        limit_text="" if budget is None else f"dashed line: the budget, {budget:g}",
+        limit_text="" if budget is None else f"Dashed lines: the budget, {budget:g}.",
     )
 
 
@@ -106,7 +107,7 @@ def funnel(metrics: Metrics) -> Bars:
     """Shoppers asked, agreeing, and in each task's sum."""
     consent = metrics.consent
     counts = {"asked": consent.asked, "agreed to train shared models": consent.granted} | {
-        f"in the sum: {words.spaced(name)}": task.shoppers for name, task in metrics.tasks.items()
+        f"in the sum: {words.task(name)}": task.shoppers for name, task in metrics.tasks.items()
     }
     told = "; ".join(f"{label} {words.count(value)}" for label, value in counts.items())
     top = max(counts.values())
@@ -139,7 +140,7 @@ def whole_run(metrics: Metrics) -> Stacks | None:
 def rounds(metrics: Metrics) -> Stacks | None:
     """Seconds of each task's round, by group of phases."""
     tasks = {
-        words.spaced(name): _grouped(task.seconds_by_phase)
+        words.task(name): _grouped(task.seconds_by_phase)
         for name, task in metrics.tasks.items()
         if task.seconds_by_phase
     }
@@ -176,8 +177,16 @@ def _stacks(title: str, rows: Mapping[str, Mapping[str, float]]) -> Stacks:
             )
             for label, parts in rows.items()
         ),
-        legend=tuple((colours[name], name) for name in kinds),
+        legend=tuple((colours[name], _legend(name, rows)) for name in kinds),
     )
+
+
+def _legend(name: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    """A kind's name, with its value where there is only one bar to have it from."""
+    if len(rows) > 1:
+        return name
+    (parts,) = rows.values()
+    return f"{name} {words.seconds(parts[name])}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,35 +1,30 @@
-"""What a run folder says, parsed: ``metrics.json`` and, where there is one, ``household.json``.
+"""The types of a run's record: ``metrics.json``, and ``household.json`` where there is one.
 
-Parsing is the only way in: fields that the report shows are there, of their type and finite, or
-loading fails with the file and the field. Unknown fields are ignored, so that runs of a later
-version still render.
+Parsing is the only way in: fields that the report shows are there, of their type and finite.
+Unknown fields are ignored, so that runs of a later version still render.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from crypto.errors import InvalidInputError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FEDCART = "fedcart"
-METRICS, HOUSEHOLD = "metrics.json", "household.json"
-_SHOWN_PROBLEMS = 3
 
 Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0)]
 Values = Mapping[str, float | tuple[float, float]]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """Frozen, strict about types, and without NaN or infinity."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
 
-class Dataset(_Record):
+class Dataset(Record):
     """Whose purchases, and how they were divided into clients."""
 
     name: str
@@ -43,7 +38,7 @@ class Dataset(_Record):
     evaluated: Count
 
 
-class Privacy(_Record):
+class Privacy(Record):
     """The promise over all releases; ``epsilon`` None means that there is none."""
 
     epsilon: Amount | None
@@ -59,7 +54,7 @@ class Privacy(_Record):
     budget: Amount | None = None
 
 
-class Cost(_Record):
+class Cost(Record):
     """Time, bytes and memory of the whole run."""
 
     seconds: Amount
@@ -70,7 +65,7 @@ class Cost(_Record):
     peak_rss_mb: Amount
 
 
-class Funnel(_Record):
+class Funnel(Record):
     """What shoppers chose, and what was made of it."""
 
     asked: Count
@@ -81,7 +76,7 @@ class Funnel(_Record):
     aggregated_after_withdrawal: Count
 
 
-class Task(_Record):
+class Task(Record):
     """One shared sum."""
 
     epsilon: Amount | None
@@ -102,7 +97,7 @@ class Task(_Record):
     opened_by: tuple[int, ...] = ()
 
 
-class Machine(_Record):
+class Machine(Record):
     """Where it ran, if the run wrote it down."""
 
     platform: str = ""
@@ -118,7 +113,7 @@ class Figure:
     high: float
 
 
-class Metrics(_Record):
+class Metrics(Record):
     """``metrics.json``."""
 
     fedcart: str
@@ -162,7 +157,7 @@ def figure(values: Values, metric: str) -> Figure | None:
     return Figure(value=value, low=interval[0], high=interval[1])
 
 
-class Left(_Record):
+class Left(Record):
     """One vector that left the device."""
 
     task: str
@@ -174,14 +169,14 @@ class Left(_Record):
     opened_by: tuple[int, ...]
 
 
-class Favourite(_Record):
+class Favourite(Record):
     """An item and in how many of her baskets it was."""
 
     item: str
     baskets: Count
 
 
-class Stayed(_Record):
+class Stayed(Record):
     """What never left the device."""
 
     lines: Count
@@ -192,7 +187,7 @@ class Stayed(_Record):
     favourites: tuple[Favourite, ...]
 
 
-class Decision(_Record):
+class Decision(Record):
     """Her answer for one purpose and category."""
 
     purpose: str
@@ -200,14 +195,14 @@ class Decision(_Record):
     decision: str
 
 
-class Part(_Record):
+class Part(Record):
     """An addend of a score."""
 
     kind: str
     value: float
 
 
-class Recommended(_Record):
+class Recommended(Record):
     """One line of her list."""
 
     item: str
@@ -217,7 +212,7 @@ class Recommended(_Record):
     parts: tuple[Part, ...]
 
 
-class Household(_Record):
+class Household(Record):
     """``household.json``: one household's own page."""
 
     shopper: str
@@ -225,79 +220,6 @@ class Household(_Record):
     left: tuple[Left, ...]
     stayed: Stayed
     recommendations: tuple[Recommended, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run's folder, parsed."""
-
-    folder: Path
-    metrics: Metrics
-    household: Household | None
-
-
-def load(folder: Path) -> Run:
-    """Read a run folder.
-
-    Raises:
-        InvalidInputError: there is no ``metrics.json``, or a file is not what a run writes.
-    """
-    path = folder / METRICS
-    if not path.is_file():
-        raise InvalidInputError(
-            f"No {METRICS} in {folder}: give the folder that 'fedcart simulate' or 'fedcart demo' "
-            "wrote."
-        )
-    household = folder / HOUSEHOLD
-    return Run(
-        folder=folder,
-        metrics=_parse(Metrics, path, _read(path)),
-        household=_household(household) if household.is_file() else None,
-    )
-
-
-def parse_metrics(value: Mapping[str, Any]) -> Metrics:
-    """The record of a run that was just made, from memory.
-
-    Raises:
-        InvalidInputError: it is not what a run writes.
-    """
-    try:
-        return Metrics.model_validate_json(json.dumps(value))
-    except ValidationError as error:
-        raise InvalidInputError(_complaint("This", error)) from None
-
-
-def _household(path: Path) -> Household | None:
-    content = _read(path)
-    return None if content.strip() == b"null" else _parse(Household, path, content)
-
-
-Parsed = TypeVar("Parsed", bound=_Record)
-
-
-def _parse(kind: type[Parsed], path: Path, content: bytes) -> Parsed:
-    try:
-        return kind.model_validate_json(content)
-    except ValidationError as error:
-        raise InvalidInputError(_complaint(str(path), error)) from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInputError(f"Can't read {path}: {error.strerror}.") from error
-
-
-def _complaint(source: str, error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False)
-    told = "; ".join(
-        f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}"
-        for each in found[:_SHOWN_PROBLEMS]
-    )
-    more = f"; and {len(found) - _SHOWN_PROBLEMS} more" if len(found) > _SHOWN_PROBLEMS else ""
-    return f"{source} is not the record of a run: {told}{more}. Run the scenario again."
 
 
 def _check_figure(values: Values, name: str, place: str) -> None:

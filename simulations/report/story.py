@@ -1,5 +1,6 @@
 """What a run's record says in sentences: alarms first, then the headline and the notes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simulations.report import words
@@ -78,7 +79,7 @@ def alarms(metrics: Metrics) -> tuple[Alarm, ...]:
         found.append(
             Alarm(
                 title="Over budget",
-                text=f"ε = {words.epsilon(spent)} was spent of a budget of {budget:g}.",
+                text=f"{words.bound(spent)} was spent of a budget of {budget:g}.",
             )
         )
     return tuple(found)
@@ -113,7 +114,7 @@ def _spent(metrics: Metrics) -> str:
         return "Nothing bounds what the released models tell about a shopper."
     return (
         f"Everything they shared in total costs each shopper at most "
-        f"ε = {words.epsilon(metrics.privacy.epsilon)} (δ = {words.delta(metrics.privacy.delta)})."
+        f"{words.bound(metrics.privacy.epsilon)} (δ = {words.delta(metrics.privacy.delta)})."
     )
 
 
@@ -123,11 +124,12 @@ def _bought(metrics: Metrics) -> str:
     if ours is None or theirs is None:
         return "" if ours is None else f"It bought an NDCG@10 of {words.score(ours.value)}."
     gained = difference(metrics, MAIN_BASELINE)
-    versus = "" if gained is None else f" {words.versus(gained, 'that', theirs)}"
+    paired = f", over {words.plural(metrics.dataset.evaluated, 'shopper')}."
+    if gained is not None:
+        paired = f"{paired[:-1]}: {words.gain(gained, theirs)}."
     return (
-        f"It bought an NDCG@10 of {words.score(ours.value)} (95 % interval "
-        f"{words.interval(ours)}), against {words.score(theirs.value)} for {MAIN_BASELINE}, over "
-        f"{words.plural(metrics.dataset.evaluated, 'shopper')}.{versus}"
+        f"It bought an NDCG@10 of {words.score(ours.value)}, against {words.score(theirs.value)} "
+        f"for {MAIN_BASELINE}{paired}"
     )
 
 
@@ -156,7 +158,7 @@ def facts(metrics: Metrics) -> tuple[Fact, ...]:
 
 
 def difference(metrics: Metrics, baseline: str, protocol: str | None = None) -> Figure | None:
-    """fedcart minus a baseline, paired by shopper."""
+    """NDCG@10 of fedcart minus a baseline, paired by shopper."""
     return metrics.figure(FEDCART, f"{_MINUS}{baseline}", protocol)
 
 
@@ -169,7 +171,25 @@ def differences(metrics: Metrics, protocol: str) -> tuple[str, ...]:
         if name.startswith(_MINUS) and found is not None:
             baseline = name.removeprefix(_MINUS)
             shown = metrics.figure(baseline, MAIN_METRIC, protocol)
-            told.append(words.versus(found, baseline, shown))
+            told.append(f"Against {baseline}: {words.gain(found, shown)}.")
+    return tuple(told)
+
+
+def behind(metrics: Metrics, protocol: str, panels: Mapping[str, str]) -> tuple[str, ...]:
+    """The charts in which another model's mean is above fedcart's, in words."""
+    told = []
+    for metric, title in panels.items():
+        ours = metrics.figure(FEDCART, metric, protocol)
+        others = {
+            model: found.value
+            for model in metrics.quality[protocol]
+            if (found := metrics.figure(model, metric, protocol)) is not None
+        }
+        if ours is not None and (best := max(others, key=others.__getitem__)) != FEDCART:
+            told.append(
+                f"{title}: {best} is ahead of fedcart, {words.score(others[best])} against "
+                f"{words.score(ours.value)}."
+            )
     return tuple(told)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from simulations.report.record import Figure
 
 NO_BOUND = "none"
+PERCENT = "\N{NO-BREAK SPACE}%"
 _EPSILON_DIGITS = 3
 _KILO = 1000
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 PHASES = {
     "load": "reading the data",
@@ -30,6 +32,7 @@ PARTS = {
     "paired": "bought with what she buys",
     "liked": "a category she likes",
 }
+TASKS = {"item-item": "item-item"}
 PURPOSES = {
     "personalise-on-device": "recommendations on her device",
     "train-shared-models": "training shared models",
@@ -46,12 +49,20 @@ def epsilon(value: float | None) -> str:
     return f"{math.ceil(value * scale - 1e-9) / scale:,.{_EPSILON_DIGITS}f}"
 
 
+def bound(value: float | None) -> str:
+    """ε in a sentence ("ε = 0.552"), kept on one line."""
+    return f"ε\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{epsilon(value)}"
+
+
 def delta(value: float | None) -> str:
-    """δ in its shortest form: "1e-5"."""
+    """δ as a power of ten: "10⁻⁵"."""
     if value is None:
         return NO_BOUND
     mantissa, _, power = f"{value:.3g}".partition("e")
-    return f"{mantissa}e{int(power)}" if power else mantissa
+    if not power:
+        return mantissa
+    raised = f"10{str(int(power)).translate(_RAISED)}"
+    return raised if mantissa == "1" else f"{mantissa}·{raised}"
 
 
 def score(value: float) -> str:
@@ -77,7 +88,7 @@ def between(values: Sequence[int]) -> str:
 
 def percent(part: float, whole: float) -> str:
     """A share, or a dash where there is nothing to have a share of."""
-    return f"{100 * part / whole:.1f} %" if whole > 0 else "–"
+    return f"{100 * part / whole:.1f}{PERCENT}" if whole > 0 else "–"
 
 
 def seconds(value: float) -> str:
@@ -115,24 +126,34 @@ def spaced(name: str) -> str:
     return name.replace("-", " ").replace("_", " ")
 
 
+def task(name: str) -> str:
+    """A task's name as words."""
+    return TASKS.get(name, spaced(name))
+
+
 def named(name: str, names: Mapping[str, str]) -> str:
     """What a reader calls it; an unknown name stays as it is, in words."""
     return names.get(name, spaced(name))
 
 
-def versus(difference: Figure, baseline: str, shown: Figure | None) -> str:
+def clear(difference: Figure) -> bool:
+    """Whether the interval of a difference leaves 0 out."""
+    return difference.low > 0 or difference.high < 0
+
+
+def gain(difference: Figure, baseline: Figure | None) -> str:
     """A paired difference in words; says so when the interval can't tell the two apart."""
-    if difference.low > 0 or difference.high < 0:
-        side = "better" if difference.low > 0 else "worse"
-        low, high = sorted((abs(difference.low), abs(difference.high)))
-        relative = ""
-        if shown is not None and shown.value > 0:
-            relative = f" ({100 * difference.value / shown.value:+.1f} %)"
+    if not clear(difference):
         return (
-            f"{abs(difference.value):.4f} {side} than {baseline}{relative}; 95 % interval "
-            f"{low:.4f} to {high:.4f}."
+            f"no clear difference ({difference.value:+.4f}; 95{PERCENT} interval "
+            f"{difference.low:+.4f} to {difference.high:+.4f}, which holds 0)"
         )
+    side = "better" if difference.low > 0 else "worse"
+    low, high = sorted((abs(difference.low), abs(difference.high)))
+    relative = ""
+    if baseline is not None and baseline.value > 0:
+        relative = f"{100 * difference.value / baseline.value:+.1f}{PERCENT}; "
     return (
-        f"No clear difference from {baseline}: {difference.value:+.4f}, and the 95 % interval, "
-        f"{difference.low:+.4f} to {difference.high:+.4f}, holds 0."
+        f"{abs(difference.value):.4f} {side} ({relative}95{PERCENT} interval {low:.4f} to "
+        f"{high:.4f})"
     )

@@ -89,7 +89,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
 
 @pytest.fixture(scope="module")
 def releases(live: Federation) -> dict[TaskName, Release]:
-    return live.train(timeout=300.0)
+    return live.train(timeout=600.0)
 
 
 def manifest_of(release: Release, live: Federation) -> Manifest:

@@ -54,6 +54,22 @@ def test_gives_back_a_shoppers_lines_oldest_first(tmp_path: Path) -> None:
         assert len(store.of("carl")) == 0
 
 
+def test_replacing_is_all_or_nothing_and_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with EventStore.create(path) as store:
+        store.append(_events([ANN_1, ANN_2, BEN]))
+        broken = ("ann", 1, "b", "milk", float("nan"), 1.0, "")
+        unwritable = ("ann", 1, "b", "\ud800", 1.0, 1.0, "")
+        for line in (broken, unwritable):
+            with pytest.raises(InvalidInputError):
+                store.replace(_events([ANN_1, line]))
+        assert store.count() == 3
+        assert store.replace(_events([ANN_1])) == 3
+        assert _lines(store.of("ann")) == [ANN_1]
+        assert store.shoppers() == ("ann",)
+    assert b"tea" not in path.read_bytes()
+
+
 def test_lines_survive_closing(tmp_path: Path) -> None:
     with EventStore.create(tmp_path / "events.db") as store:
         store.append(_events([ANN_1]))

@@ -40,7 +40,7 @@ def renyi_of_shift(alpha: int, shift: int, mu: float) -> float:
         inside = (p > 1e-290) & (q > 1e-290)
         terms = alpha * np.log(p[inside]) - (alpha - 1) * np.log(q[inside])
         top = terms.max()
-        both.append((top + math.log(np.exp(terms - top).sum())) / (alpha - 1))
+        both.append(float(top + np.log(np.exp(terms - top).sum())) / (alpha - 1))
     return max(both)
 
 

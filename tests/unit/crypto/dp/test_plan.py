@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
+from scipy.stats import chi2, skellam
 
 from crypto.dp.clipping import clip
 from crypto.dp.noise import add_noise
@@ -104,7 +104,7 @@ class TestFields:
 
     def test_fitted_lowers_the_scale_as_little_as_needed(self) -> None:
         scales = []
-        for shoppers in (8, 60, 120, 200, 400):
+        for shoppers in (8, 200, 400, 900, 1500):
             fields = {
                 k: v
                 for k, v in vars(plan(max_shoppers=shoppers, scale=128)).items()
@@ -161,8 +161,6 @@ class TestFields:
 
     def test_the_tail_bound_is_a_true_tail_bound(self) -> None:
         """Bernstein's bound on the noise against the exact Skellam tail."""
-        from scipy.stats import skellam
-
         made = plan(dimension=2, max_clients=8, max_shoppers=8, noise_multiplier=0.02, scale=128)
         noise = made.client_variance * made.max_clients
         nats = math.log(4 * 2 / 2.0**-40)
@@ -199,8 +197,8 @@ class TestNoise:
     @staticmethod
     def within(noise: np.ndarray, variance: float) -> None:
         """A two-sided 99.99 % interval for the variance of so many near-Gaussian samples."""
-        low, high = chi2.ppf([5e-5, 1 - 5e-5], noise.size) / noise.size
-        assert low * variance < float(np.mean(noise.astype(float) ** 2)) < high * variance
+        low, high = (float(chi2.ppf(q, noise.size)) / noise.size for q in (5e-5, 1 - 5e-5))
+        assert low * variance < float(np.mean(noise.astype(np.float64) ** 2)) < high * variance
 
     def test_nobody_contributes_nothing(self) -> None:
         with pytest.raises(ValueError, match="at least one consenting shopper"):
@@ -220,9 +218,10 @@ class TestNoise:
             add_noise([update], plan=plan(), rng=generator())
 
 
-class TestCalibrate:
-    WEIGHTS = {"a": 0.2, "b": 0.3, "c": 0.5}
+WEIGHTS = {"a": 0.2, "b": 0.3, "c": 0.5}
 
+
+class TestCalibrate:
     def plans(self) -> dict[str, PrivacyPlan]:
         return {
             "a": plan(dimension=100),
@@ -232,7 +231,7 @@ class TestCalibrate:
 
     @pytest.mark.parametrize("target", [0.5, 3.0, 8.0])
     def test_hits_the_target_from_below(self, target: float) -> None:
-        chosen = calibrate(self.plans(), weights=self.WEIGHTS, target_epsilon=target)
+        chosen = calibrate(self.plans(), weights=WEIGHTS, target_epsilon=target)
         # Composed by hand: Theorem 3.5 at every order, then Canonne, Kamath, Steinke 2020.
         best = math.inf
         for alpha in range(2, 300):
@@ -250,19 +249,19 @@ class TestCalibrate:
         assert all(made.rounds == self.plans()[name].rounds for name, made in chosen.items())
 
     def test_splits_by_weights(self) -> None:
-        chosen = calibrate(self.plans(), weights=self.WEIGHTS, target_epsilon=2.0)
+        chosen = calibrate(self.plans(), weights=WEIGHTS, target_epsilon=2.0)
         by_divergence = {name: made.noise_multiplier**-2 for name, made in chosen.items()}
         total = sum(by_divergence.values())
-        for name, weight in self.WEIGHTS.items():
+        for name, weight in WEIGHTS.items():
             assert by_divergence[name] / total == pytest.approx(weight, rel=1e-9)
-        scaled = {name: 7 * weight for name, weight in self.WEIGHTS.items()}
+        scaled = {name: 7 * weight for name, weight in WEIGHTS.items()}
         again = calibrate(self.plans(), weights=scaled, target_epsilon=2.0)
         assert again["a"].noise_multiplier == pytest.approx(chosen["a"].noise_multiplier)
 
     @pytest.mark.parametrize("target", [0.0, -1.0, math.inf, math.nan])
     def test_targets(self, target: float) -> None:
         with pytest.raises(PlanError, match="epsilon"):
-            calibrate(self.plans(), weights=self.WEIGHTS, target_epsilon=target)
+            calibrate(self.plans(), weights=WEIGHTS, target_epsilon=target)
 
     @pytest.mark.parametrize("weights", [{}, {"a": 1.0}, {"a": 0.0, "b": 1.0, "c": 1.0}])
     def test_weights(self, weights: dict[str, float]) -> None:
@@ -272,7 +271,7 @@ class TestCalibrate:
     def test_one_delta(self) -> None:
         plans = self.plans() | {"a": plan(delta=1e-7)}
         with pytest.raises(PlanError, match="one delta"):
-            calibrate(plans, weights=self.WEIGHTS, target_epsilon=1.0)
+            calibrate(plans, weights=WEIGHTS, target_epsilon=1.0)
 
 
 class TestJson:

@@ -1,6 +1,6 @@
 """Runs as one self-contained HTML file: no network, no script, nothing to install to read it."""
 
-import os
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Any
 import jinja2
 
 from crypto.errors import FedcartError, InvalidInputError
+from simulations.engine.scenario import shipped
 from simulations.report import chart, compare, figures, story, words
-from simulations.report.record import FEDCART, Run, load
+from simulations.report.record import FEDCART
+from simulations.report.runs import Run, load
 
 METRIC_NAMES = {
     "ndcg": "NDCG",
@@ -39,7 +41,7 @@ def render(folders: Sequence[Path], out: Path) -> Path:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(html, encoding="utf-8")
-        os.replace(draft, out)
+        draft.replace(out)
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise FedcartError(f"Can't write the report {out}: {error.strerror}.") from error
@@ -92,6 +94,7 @@ def _protocol(row: compare.Row, name: str) -> dict[str, Any]:
         "name": name,
         "charts": figures.quality(metrics, name),
         "differences": story.differences(metrics, name),
+        "behind": story.behind(metrics, name, figures.PANELS),
         "models": list(models),
         "tables": [(k, _table(row, name, k)) for k in CUTOFFS],
     }
@@ -127,7 +130,9 @@ def _command(row: compare.Row) -> str:
     if row.off or budget is not None:
         settings.append(privacy)
     told = " ".join(f"--set {setting}" for setting in settings)
-    return f"fedcart simulate {metrics.scenario}.toml {told}"
+    known = shipped(metrics.scenario).is_file()
+    scenario = metrics.scenario if known else f"{metrics.scenario}.toml"
+    return f"fedcart simulate {shlex.quote(scenario)} {told}"
 
 
 @cache

@@ -1,0 +1,121 @@
+"""Clients with real homes before a real consent service, both on a temporary folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.events import EventStore
+from client.home import ClientHome, ClientKind, Trust
+from consent.events import Events
+from consent.tasks.catalogue import Catalogue
+from consent.tasks.task import PopularityTask
+from crypto.dp.plan import without_noise
+from crypto.manifest import Manifest
+from crypto.wire import SignedRecord
+from tests.unit.consent.harness import GIVE, NOTICE, Stage
+from tests.unit.crypto.samples import key_hashes, manifest, plan, public_contexts, signer
+
+ITEMS = tuple(f"item-{k:02d}" for k in range(12))
+CATALOGUE = Catalogue(
+    name="test",
+    level="item",
+    items=ITEMS,
+    categories=("",) * 12,
+    departments=("",) * 12,
+    products={},
+)
+
+
+def purchases(shopper: str, *items: str) -> Events:
+    """One basket of these items."""
+
+    def text(values: list[str]) -> Any:
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+
+    count = len(items)
+    return Events(
+        shopper=text([shopper] * count),
+        time=np.arange(count, dtype=np.int64) + 1_700_000_000,
+        basket=text(["basket-1"] * count),
+        item=text(list(items)),
+        quantity=np.ones(count),
+        price=np.full(count, np.nan),
+        store=text(["store-1"] * count),
+    )
+
+
+def make_trust(folder: Path, **changes: Any) -> Trust:
+    catalogue = folder / "catalogue.json"
+    catalogue.write_bytes(CATALOGUE.to_bytes())
+    contexts = []
+    for number, data in enumerate(public_contexts(), start=1):
+        path = folder / f"{number}.context"
+        path.write_bytes(data)
+        contexts.append(str(path))
+    fields: dict[str, Any] = {
+        "population": "test-federation",
+        "consent_url": "http://consent.test",
+        "consent_key": signer("consent").public_key(),
+        "coordinator_key": signer("coordinator").public_key(),
+        "contexts": tuple(contexts),
+        "context_hashes": key_hashes(),
+        "catalogue": str(catalogue),
+        "n_floor": 3,
+        "z_floor": 0.3,
+    }
+    return Trust(**(fields | changes))
+
+
+def make_manifest(**changes: Any) -> Manifest:
+    fields: dict[str, Any] = {"key_hashes": key_hashes(), "catalogue": CATALOGUE.hash}
+    return manifest(**(fields | changes))
+
+
+def quiet_manifest(**changes: Any) -> Manifest:
+    """A round without noise, so that tests can read what was contributed."""
+    return make_manifest(plan=without_noise(plan()), epsilon=None, **changes)
+
+
+def sign(made: Manifest, name: str = "coordinator") -> SignedRecord:
+    return made.sign(signer(name))
+
+
+@dataclass
+class Party:
+    """A client with its home, and its shoppers' tokens at the consent service by name."""
+
+    home: ClientHome
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+def make_client(stage: Stage, folder: Path, *shoppers: str, **trust: Any) -> Party:
+    """A client whose shoppers each bought item-00 and one more item, and agreed to train."""
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = Ed25519PrivateKey.generate()
+    kind = ClientKind.DEVICE if len(shoppers) == 1 else ClientKind.STORE
+    registered = {
+        name: stage.client.register(
+            GIVE, notice_version=NOTICE, client=identity.public_key(), kind=kind
+        )
+        for name in shoppers
+    }
+    pinned = make_trust(folder, consent_key=stage.service_key, **trust)
+    home = ClientHome.create(
+        folder / "home",
+        kind=kind,
+        identity=identity,
+        shoppers={name: found.shopper for name, found in registered.items()},
+        trust=pinned,
+    )
+    with EventStore.create(home.events) as store:
+        for number, name in enumerate(shoppers, start=1):
+            store.append(purchases(name, "item-00", ITEMS[number]))
+    return Party(home=home, tokens={name: found.token for name, found in registered.items()})
+
+
+TASK = PopularityTask(items=12)

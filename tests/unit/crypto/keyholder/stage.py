@@ -1,0 +1,95 @@
+"""Key holders with real keys and requests that they would answer, to be spoilt one by one."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crypto.commit import Commit
+from crypto.dp.plan import PrivacyPlan
+from crypto.keyholder.home import KeyHolder, Pins, create
+from crypto.manifest import Manifest, context_of
+from crypto.opening import OpenRequest
+from crypto.sums.share_sum.scheme import ShareSum
+from crypto.update import SealedSum
+from tests.unit.crypto.samples import commit, generator, manifest, noised, plan, signer
+
+POPULATION = "test-federation"
+
+
+def pins(**changes: Any) -> Pins:
+    fields: dict[str, Any] = {
+        "coordinator": signer("coordinator").public_key(),
+        "consent": signer("consent").public_key(),
+        "population": POPULATION,
+        "n_floor": 3,
+        "z_floor": 0.3,
+    }
+    return Pins(**(fields | changes))
+
+
+def make_holders(folder: Path, **changes: Any) -> tuple[KeyHolder, ...]:
+    return tuple(
+        create(folder / f"holder-{number}", number=number, pins=pins(**changes))
+        for number in (1, 2, 3)
+    )
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round as it reaches the key holders, with the sum that they should open."""
+
+    manifest: Manifest
+    commit: Commit
+    total: SealedSum
+    expected: list[int]
+
+    def request(
+        self,
+        number: int,
+        *,
+        coordinator: str = "coordinator",
+        consent: str = "consent",
+        share: bytes | None = None,
+    ) -> OpenRequest:
+        return OpenRequest(
+            manifest=self.manifest.sign(signer(coordinator)),
+            commit=self.commit.sign(signer(consent)),
+            share=self.total.shares[number - 1] if share is None else share,
+        )
+
+
+def make_round(
+    holders: tuple[KeyHolder, ...],
+    *,
+    clients: int = 4,
+    shoppers: int = 1,
+    private: PrivacyPlan | None = None,
+    manifest_changes: dict[str, Any] | None = None,
+    commit_changes: dict[str, Any] | None = None,
+    label: str = "round",
+) -> Round:
+    """A round of ``clients`` clients whose list and sum agree, with fields changed at will."""
+    made = private or plan()
+    document = manifest(
+        **{"plan": made, "key_hashes": tuple(h.key_hash for h in holders)}
+        | (manifest_changes or {})
+    )
+    context = context_of(document.sign(signer("coordinator")))
+    listed = replace(commit(context, clients=clients), **(commit_changes or {}))
+    listed = replace(
+        listed, uploads=tuple(replace(entry, shoppers=shoppers) for entry in listed.uploads)
+    )
+    scheme = ShareSum(
+        context=context,
+        dimension=made.dimension,
+        public_keys=[holder.public for holder in holders],
+        key_hashes=[holder.key_hash for holder in holders],
+    )
+    values = np.arange(made.padded_dimension) - 3
+    rng = generator(label)
+    total = scheme.add(scheme.seal(noised(values), rng=rng) for _ in range(clients))
+    return Round(
+        manifest=document, commit=listed, total=total, expected=(clients * values).tolist()
+    )

@@ -1,0 +1,242 @@
+"""Manifests, commits, uploads and openings: each bound to its signer, its round and its bytes."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from crypto.commit import Commit, CommittedUpload
+from crypto.errors import WireError
+from crypto.manifest import Manifest, context_of
+from crypto.opening import OpenRequest, decode_part, encode_part
+from crypto.update import PartSum, SealedUpdate
+from crypto.upload import MAX_GRANTS, Upload, sign_upload
+from crypto.wire import SignedRecord, digest, thumbprint
+from tests.unit.crypto.samples import commit, manifest, plan, signer
+
+COORDINATOR, CONSENT, CLIENT = (signer(name) for name in ("coordinator", "consent", "client"))
+SEALED = SealedUpdate(scheme="share-sum", context="ab" * 32, shares=(b"one", b"two", b"three"))
+
+
+def signed(kind: str, body: dict[str, Any], name: str) -> SignedRecord:
+    return SignedRecord.sign(kind, body, signer(name))
+
+
+class TestManifest:
+    def test_round_trip(self) -> None:
+        made = manifest(epsilon=None)
+        assert Manifest.verify(made.sign(COORDINATOR), COORDINATOR.public_key()) == made
+
+    def test_context_names_the_exact_bytes(self) -> None:
+        record = manifest().sign(COORDINATOR)
+        assert context_of(record) == digest("manifest", record.body).hex()
+        others = [
+            manifest(round_id="round-2"),
+            manifest(plan=plan(noise_multiplier=1.1)),
+            manifest(epsilon=1.5),
+            manifest(key_hashes=("k2", "k1", "k3")),
+            manifest(population="other"),
+        ]
+        assert len({context_of(m.sign(COORDINATOR)) for m in [manifest(), *others]}) == 6
+
+    @pytest.mark.parametrize(
+        "name", ["", ".", "..", "-", ".hidden", "a/b", "a b", "é", "a\n", "a" * 129, "a:b", "../x"]
+    )
+    @pytest.mark.parametrize("field", ["population", "task", "round_id"])
+    def test_names_are_safe_everywhere(self, field: str, name: str) -> None:
+        with pytest.raises(WireError, match="is no name"):
+            manifest(**{field: name})
+        assert manifest(**{field: "1.a_b-C"}).body
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"key_hashes": ("a", "b", "b")}, "3 different"),
+            ({"key_hashes": ("a", "b")}, "3 different"),
+            ({"opens": 10, "closes": 10}, "closes after"),
+            ({"unpaired_devices": True}, "does not protect unpaired devices"),
+        ],
+    )
+    def test_contradictions(self, changes: dict[str, Any], message: str) -> None:
+        with pytest.raises(WireError, match=message):
+            manifest(**changes)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"version": 2},
+            {"version": True},
+            {"version": None},
+            {"extra": 1},
+            {"scheme": "compact-sum"},
+            {"scheme": ["share-sum"]},
+            {"unpaired_devices": 0},
+            {"parameters": []},
+            {"plan": None},
+            {"epsilon": -1},
+            {"epsilon": "1"},
+            {"epsilon": 10**400},
+            {"key_hashes": ["k1", "k2", "k3", "k3"]},
+            {"purposes": ["p"] * 33},
+            {"opens": -1},
+            {"closes": 2**60},
+        ],
+    )
+    def test_strict_fields(self, changes: dict[str, Any]) -> None:
+        body = json.loads(manifest().sign(COORDINATOR).body) | changes
+        with pytest.raises(WireError):
+            Manifest.verify(signed("manifest", body, "coordinator"), COORDINATOR.public_key())
+
+    def test_every_field_is_needed(self) -> None:
+        body = json.loads(manifest().sign(COORDINATOR).body)
+        for name in body.keys() - {"epsilon"}:
+            less = {key: value for key, value in body.items() if key != name}
+            with pytest.raises(WireError):
+                Manifest.verify(signed("manifest", less, "coordinator"), COORDINATOR.public_key())
+
+    def test_another_signer_or_type(self) -> None:
+        record = manifest().sign(COORDINATOR)
+        with pytest.raises(WireError):
+            Manifest.verify(record, CONSENT.public_key())
+        with pytest.raises(WireError):
+            Manifest.verify(replace(record, type="commit"), COORDINATOR.public_key())
+
+
+class TestCommit:
+    def test_round_trip_and_counts(self) -> None:
+        entries = (
+            CommittedUpload(upload="a", client="x", shoppers=3),
+            CommittedUpload(upload="b", client="y", shoppers=4),
+        )
+        made = commit("ab", uploads=entries)
+        assert Commit.verify(made.sign(CONSENT), CONSENT.public_key()) == made
+        assert (made.clients, made.shoppers) == (2, 7)
+
+    @pytest.mark.parametrize(
+        ("entries", "message"),
+        [
+            ([["b", "x", 1], ["a", "y", 1]], "sorted"),
+            ([["a", "x", 1], ["a", "y", 1]], "upload stands twice"),
+            ([["a", "x", 1], ["b", "x", 1]], "client stands twice"),
+            ([["a", "x", 0]], "shoppers"),
+            ([["a", "x", 1.0]], "shoppers"),
+            ([["a", "x", True]], "shoppers"),
+            ([["a", "x"]], "entry"),
+            ([["a", "x", 1, 1]], "entry"),
+            ([{"upload": "a"}], "entry"),
+            ({}, "list"),
+            (None, "list"),
+        ],
+    )
+    def test_lists_are_strict(self, entries: object, message: str) -> None:
+        body = json.loads(commit("ab").sign(CONSENT).body) | {"uploads": entries}
+        with pytest.raises(WireError, match=message):
+            Commit.verify(signed("commit", body, "consent"), CONSENT.public_key())
+
+    def test_another_signer(self) -> None:
+        with pytest.raises(WireError):
+            Commit.verify(commit("ab").sign(COORDINATOR), CONSENT.public_key())
+
+    def test_an_empty_list_is_a_list(self) -> None:
+        made = commit("ab", uploads=())
+        assert Commit.verify(made.sign(CONSENT), CONSENT.public_key()).shoppers == 0
+
+
+class TestUpload:
+    def test_names_its_client_by_the_key_that_signed(self) -> None:
+        record = sign_upload(SEALED, ("g1", "g2"), CLIENT)
+        found = Upload.verify(record, SEALED)
+        assert found.client == thumbprint(CLIENT.public_key())
+        assert found.grants == ("g1", "g2")
+        assert found.hash == record.hash
+        assert found.shares == tuple(digest("share", share).hex() for share in SEALED.shares)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"shares": (b"one", b"two", b"thre")},
+            {"shares": (b"two", b"one", b"three")},
+            {"shares": (b"one", b"two")},
+            {"shares": (*SEALED.shares, b"four")},
+            {"shares": ()},
+            {"context": "cd" * 32},
+            {"scheme": "compact-sum"},
+        ],
+    )
+    def test_is_for_these_bytes_and_this_round(self, changes: dict[str, Any]) -> None:
+        with pytest.raises(WireError):
+            Upload.verify(sign_upload(SEALED, ("g",), CLIENT), replace(SEALED, **changes))
+
+    def test_a_header_under_anothers_key(self) -> None:
+        """Mallory takes a header and puts her key in it, or signs it in the client's name."""
+        record = sign_upload(SEALED, ("g",), CLIENT)
+        body = json.loads(record.body)
+        own = json.loads(sign_upload(SEALED, ("g",), signer("mallory")).body)["client_key"]
+        forged = SignedRecord.sign("upload", body, signer("mallory"))
+        renamed = SignedRecord.sign("upload", body | {"client_key": own}, CLIENT)
+        for bad in (forged, renamed):
+            with pytest.raises(WireError, match="signature"):
+                Upload.verify(bad, SEALED)
+
+    @pytest.mark.parametrize(
+        "grants",
+        [[], None, "g", [1], ["g" * 8193], ["g"] * (MAX_GRANTS + 1)],
+        ids=["none", "null", "text", "number", "long", "many"],
+    )
+    def test_grants(self, grants: object) -> None:
+        body = json.loads(sign_upload(SEALED, ("g",), CLIENT).body) | {"grants": grants}
+        with pytest.raises(WireError):
+            Upload.verify(SignedRecord.sign("upload", body, CLIENT), SEALED)
+
+
+class TestOpening:
+    PART = PartSum(holder=2, context="ab", values=np.array([0, 1, 2**40], dtype=np.int64))
+
+    def request(self) -> OpenRequest:
+        return OpenRequest(
+            manifest=manifest().sign(COORDINATOR), commit=commit("ab").sign(CONSENT), share=b"sum"
+        )
+
+    def test_request_round_trip(self) -> None:
+        request = self.request()
+        again = OpenRequest.from_bytes(request.to_bytes())
+        assert again == request
+        assert again.hash == request.hash
+
+    def test_request_hash_names_all_three(self) -> None:
+        request = self.request()
+        others = [
+            replace(request, share=b"other"),
+            replace(request, manifest=manifest(round_id="r").sign(COORDINATOR)),
+            replace(request, commit=commit("cd").sign(CONSENT)),
+        ]
+        assert len({each.hash for each in [request, *others]}) == 4
+
+    def test_answer_round_trip(self) -> None:
+        data = encode_part(self.PART, "hash", COORDINATOR)
+        part = decode_part(data, request_hash="hash", identity=COORDINATOR.public_key())
+        assert (part.holder, part.context) == (2, "ab")
+        assert part.values.tolist() == [0, 1, 2**40]
+
+    def test_answers_to_other_questions_from_others_or_altered(self) -> None:
+        data = encode_part(self.PART, "hash", COORDINATOR)
+        key = COORDINATOR.public_key()
+        altered = data[:-1] + bytes([data[-1] ^ 1])
+        for bytes_, request, identity in [
+            (data, "other", key),
+            (data, "hash", CONSENT.public_key()),
+            (altered, "hash", key),
+            (data + b"\x00", "hash", key),
+            (data[:-8], "hash", key),
+            (b"", "hash", key),
+        ]:
+            with pytest.raises(WireError):
+                decode_part(bytes_, request_hash=request, identity=identity)
+
+    @pytest.mark.parametrize("holder", [0, 4])
+    def test_unknown_key_holders(self, holder: int) -> None:
+        data = encode_part(replace(self.PART, holder=holder), "hash", COORDINATOR)
+        with pytest.raises(WireError):
+            decode_part(data, request_hash="hash", identity=COORDINATOR.public_key())

@@ -1,0 +1,85 @@
+"""Documents stay true: links lead somewhere, commands exist, and the cheap examples run."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from client.cli import app as device_app
+from consent.cli import app as consent_app
+from crypto.keyholder.cli import app as keyholder_app
+from server.cli import app as coordinator_app
+from simulations.cli import app as research_app
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
+PARTIES = {
+    "consent": consent_app,
+    "coordinator": coordinator_app,
+    "device": device_app,
+    "keyholder": keyholder_app,
+}
+
+
+def _commands(document: Path) -> Iterator[str]:
+    for block in re.findall(r"```console\n(.*?)```", document.read_text(), flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                yield line[2:].strip()
+
+
+EXAMPLES = [
+    pytest.param(document, command, id=f"{document.name}: {command[:60]}")
+    for document in DOCUMENTS
+    for command in _commands(document)
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+@pytest.mark.parametrize(("document", "command"), EXAMPLES)
+def test_commands_and_their_options_exist(document: Path, command: str) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        targets = (ROOT / "Makefile").read_text()
+        assert all(re.search(rf"^{word}:", targets, re.MULTILINE) for word in words[1:])
+    if words[0] == "fedcart":
+        found, rest = _resolve(words[1:])
+        known = {name for parameter in found.params for name in parameter.opts}
+        known |= {name for parameter in found.params for name in parameter.secondary_opts}
+        for word in rest:
+            assert not word.startswith("--") or word.split("=")[0] in known, f"{document}: {word}"
+
+
+def _resolve(words: list[str]) -> tuple[click.Command, list[str]]:
+    app = PARTIES.get(words[0], research_app)
+    command: click.Command = typer.main.get_command(app)
+    rest = words[1:] if words[0] in PARTIES else words
+    while isinstance(command, click.Group):
+        assert rest, f"incomplete: {words}"
+        assert rest[0] in command.commands, f"no command {rest[0]} in {words}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, rest
+
+
+def test_the_first_try_of_the_readme_runs(tmp_path: Path) -> None:
+    tried = [c for c in _commands(ROOT / "README.md") if "data.source=synthetic" in c]
+    assert len(tried) == 1
+    words = shlex.split(tried[0])[1:]
+    words[words.index("--out") + 1] = str(tmp_path / "first")
+    result = CliRunner().invoke(research_app, words)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "first" / "metrics.json").is_file()
+    page = (tmp_path / "first" / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
