@@ -18,13 +18,12 @@ _SHOWN = 8
 
 
 def pick(population: Population, outcome: Outcome) -> str | None:
-    """A household to show: a device that trains and personalises, with a middling history."""
+    """A household to show: a device in every released sum, with recommendations, not too new."""
     able = [
         shopper
         for shopper in population.devices
-        if outcome.choices[shopper].trains
-        and outcome.choices[shopper].personalises
-        and outcome.choices[shopper].withdraws is None
+        if outcome.choices[shopper].personalises
+        and outcome.world.client_of[shopper] in outcome.contributed
     ]
     sizes = sorted((len(population.of(shopper)), shopper) for shopper in able)
     return sizes[len(sizes) * 3 // 4][1] if sizes else None

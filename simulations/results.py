@@ -1,6 +1,8 @@
 """``metrics.json``: what a run promised, what it cost and what it bought, from the run itself."""
 
 import math
+import os
+import platform
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from consent.tasks.task import TaskName
 from server.registry import Release
 from simulations.engine.run import Outcome
-from simulations.engine.scenario import Scenario
+from simulations.engine.scenario import Scenario, shipped
 from simulations.population.population import Population
 
 Quality = Mapping[str, Mapping[str, Mapping[str, float | list[float]]]]
@@ -23,6 +25,9 @@ def metrics(
         "fedcart": version("fedcart"),
         "scenario": scenario.name,
         "seed": scenario.seed,
+        "overrides": overrides(scenario),
+        "machine": {"platform": platform.machine(), "cores": os.cpu_count()},
+        "versions": {name: version(name) for name in ("flwr", "tenseal", "dp-accounting")},
         "dataset": {
             "name": population.name,
             "note": population.note,
@@ -42,6 +47,13 @@ def metrics(
         "left_out": {str(name): why for name, why in outcome.training.schedule.left_out.items()},
         "warnings": _warnings(scenario, population, outcome),
     }
+
+
+def overrides(scenario: Scenario) -> list[str]:
+    """What was set beyond the shipped scenario of this name, or beyond the defaults."""
+    path = shipped(scenario.name)
+    base = Scenario.load(path) if path.is_file() else Scenario(name=scenario.name)
+    return scenario.changes(base)
 
 
 def _privacy(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.connection import connect
 from consent.client import ConsentClient
 from consent.purpose import Decision
 from consent.tasks.task import TaskName
+from crypto.commit import Commit
 from crypto.errors import InvalidInputError
 from server.collect import Progress
 from server.schedule import schedule
@@ -43,11 +45,13 @@ class Outcome:
     Attributes:
         training: releases by task, and what was left out.
         funnel: consent counts by task, as the consent service audits them.
+        contributed: clients (thumbprints) that are in every released sum.
         seconds: wall-clock by phase.
     """
 
     training: Training
     funnel: Mapping[TaskName, Mapping[str, int]]
+    contributed: frozenset[str]
     choices: Mapping[str, Choice]
     world: World
     seconds: Mapping[str, float]
@@ -110,6 +114,7 @@ def run(scenario: Scenario, training: Population, folder: Path, *, progress: Pro
     return Outcome(
         training=result,
         funnel=funnel,
+        contributed=_contributed(keys.consent, result),
         choices=choices,
         world=world,
         seconds={name: round(value, 2) for name, value in seconds.items()},
@@ -166,6 +171,14 @@ def _funnel(world: World, result: Training) -> dict[TaskName, dict[str, int]]:
         name: consent.funnel(name, release.round_id).model_dump()
         for name, release in result.releases.items()
     }
+
+
+def _contributed(consent_key: Ed25519PublicKey, result: Training) -> frozenset[str]:
+    lists = [
+        {entry.client for entry in Commit.verify(release.commit, consent_key).uploads}
+        for release in result.releases.values()
+    ]
+    return frozenset(set.intersection(*lists)) if lists else frozenset()
 
 
 def _peak_rss_mb() -> float:

@@ -4,9 +4,10 @@ An unknown key names the nearest known one; ``--set section.key=value`` override
 """
 
 import difflib
+import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
 from types import UnionType
@@ -151,6 +152,26 @@ class Scenario:
             _apply(tree, override)
         scenario: Self = _build(cls, tree, "")
         return scenario
+
+    def changes(self, base: "Scenario") -> list[str]:
+        """The ``--set`` values that turn ``base`` into this scenario, names aside."""
+        mine, theirs = _flat(asdict(self)), _flat(asdict(base))
+        return [
+            f"{key}={json.dumps(value)}"
+            for key, value in mine.items()
+            if key != "name" and theirs[key] != value
+        ]
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined by dots."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def shipped(name: str) -> Path:

@@ -63,12 +63,12 @@ class World:
     Attributes:
         nodes: Flower node id to client home.
         shoppers: shopper to her registration at the consent service.
-        client_of: shopper to the node that stands for her.
+        client_of: shopper to the thumbprint of the client that stands for her.
     """
 
     nodes: Mapping[int, Path]
     shoppers: Mapping[str, Registered]
-    client_of: Mapping[str, int]
+    client_of: Mapping[str, str]
     coordinator: CoordinatorHome
     consent: ConsentClient
 
@@ -125,6 +125,7 @@ def build(
     clients = list(_clients(population))
     registered: dict[str, Registered] = {}
     nodes: dict[int, Path] = {}
+    client_of: dict[str, str] = {}
     with ThreadPoolExecutor(1 if consent.process is None else 4) as pool:
         for node, client in enumerate(clients, start=2):
             identity = Ed25519PrivateKey.generate()
@@ -141,6 +142,7 @@ def build(
             with EventStore.create(home.events) as store:
                 store.append(concatenate([population.of(name) for name in client.shoppers]))
             registered |= mine
+            client_of |= dict.fromkeys(client.shoppers, home.client_id)
             progress("clients", node - 1, len(clients))
     agreeing = [sum(choices[name].trains for name in client.shoppers) for client in clients]
     plan = training_plan(
@@ -149,9 +151,7 @@ def build(
     return World(
         nodes=nodes,
         shoppers=registered,
-        client_of={
-            name: node for node, client in enumerate(clients, start=2) for name in client.shoppers
-        },
+        client_of=client_of,
         coordinator=_coordinator(plan, keys, catalogue, consent.url, holders),
         consent=service,
     )

@@ -122,17 +122,14 @@ def _phases(row: compare.Row) -> list[str]:
 
 
 def _command(row: compare.Row) -> str:
-    """How to make the run again, as far as its record tells."""
+    """How to make the run again: the scenario and what was set beyond it."""
     metrics = row.run.metrics
-    budget = metrics.privacy.budget
-    privacy = "privacy.enabled=false" if row.off else f"privacy.epsilon={budget}"
-    settings = [f"seed={metrics.seed}"]
-    if row.off or budget is not None:
-        settings.append(privacy)
-    told = " ".join(f"--set {setting}" for setting in settings)
     known = shipped(metrics.scenario).is_file()
     scenario = metrics.scenario if known else f"{metrics.scenario}.toml"
-    return f"fedcart simulate {shlex.quote(scenario)} {told}"
+    words_of_it = ["fedcart", "simulate", scenario]
+    for setting in metrics.overrides:
+        words_of_it += ["--set", setting]
+    return shlex.join(words_of_it)
 
 
 @cache

@@ -127,6 +127,7 @@ class Metrics(Record):
     tasks: dict[str, Task]
     left_out: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
+    overrides: list[str] = []
     machine: Machine | None = None
     versions: dict[str, str] = {}
 

@@ -124,10 +124,9 @@ def test_a_wrong_plain_sum_is_told_apart(release: Release, live: Federation) -> 
     task, total = task_of(release, live), release.total
     right = plain_sum(task, POPULATION, AGREEING)
     each = [plain_contribution(task, POPULATION, shopper) for shopper in AGREEING]
-    clearest = max(each, key=lambda vector: float(np.linalg.norm(vector)))
     wrong = {
-        "one shopper missing": right - clearest,
-        "one shopper twice": right + clearest,
+        **{f"{shopper} missing": right - own for shopper, own in zip(AGREEING, each, strict=True)},
+        "one shopper twice": right + each[0],
         "scaled": 1.25 * right,
         "in another order": np.roll(right, 1),
     }
