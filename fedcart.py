@@ -23,6 +23,7 @@ PARTIES: Final = {
 RESEARCH: Final = {
     "demo": "Run the whole federation on real shopping data, embedded, and open the report.",
     "simulate": "Run a scenario file: what if ε, consent or dropout were different?",
+    "up": "Start a live federation on this machine, each party a process of its own.",
     "evaluate": "Measure recommendation quality on a data set, by published protocols.",
     "data": "Import anybody's CSV or Parquet.",
     "report": "Render runs as one HTML file.",

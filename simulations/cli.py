@@ -1,6 +1,7 @@
 """The commands of research: demo, simulate, evaluate, data, report and bench."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -48,11 +49,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario: what if the budget, consent, dropout or data were different?"""
-    from simulations.engine.scenario import shipped
-
-    named = shipped(scenario)
-    path = Path(scenario) if scenario.endswith(".toml") or not named.is_file() else named
-    _simulate(path, overrides or [], out, as_json=as_json)
+    _simulate(_path(scenario), overrides or [], out, as_json=as_json)
 
 
 @app.command()
@@ -90,6 +87,40 @@ def evaluate(
 
 
 @app.command()
+def up(
+    scenario: Annotated[
+        str, typer.Argument(help="A TOML file, or the name of a shipped one.")
+    ] = "local",
+    overrides: SetOption = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.")] = Path("runs/up"),
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End after the training.")] = False,
+) -> None:
+    """Start a live federation on this machine and train once.
+
+    A SuperLink with TLS, one SuperNode a client, the consent service and three key holders, each
+    a process of its own. Everything keeps running until you press Ctrl-C.
+    """
+    from simulations.engine.scenario import Scenario
+    from simulations.federation import up as start
+    from simulations.progress import shown
+
+    def stay() -> None:
+        if not once:
+            typer.echo("Everything keeps running; press Ctrl-C to end it.")
+            signal.pause()
+
+    with shown() as progress:
+        start(
+            Scenario.load(_path(scenario), overrides or []),
+            out,
+            say=typer.echo,
+            stay=stay,
+            progress=progress,
+        )
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="The HTML file.")] = None,
@@ -115,6 +146,14 @@ def bench_sums(
 
     for line in measure(dimension=dimension, clients=clients):
         typer.echo(json.dumps(line))
+
+
+def _path(scenario: str) -> Path:
+    """A scenario's file, by path or by the name of a shipped one."""
+    from simulations.engine.scenario import shipped
+
+    named = shipped(scenario)
+    return named if named.is_file() and not scenario.endswith(".toml") else Path(scenario)
 
 
 def _simulate(path: Path, overrides: list[str], out: Path | None, *, as_json: bool) -> None:

@@ -112,7 +112,7 @@ def federation(
             f"{population.clients} clients, each a SuperNode of about 255 MB: at most {MAX_NODES} "
             "run here. Use fewer shoppers or more of them per store, or simulate."
         )
-    home = folder / "federation"
+    home = folder.resolve() / "federation"
     shutil.rmtree(home, ignore_errors=True)
     keys = make_keys(home, private=scenario.privacy.enabled, z_floor=z_floor)
     homes = [holder.home for holder in keys.holders]

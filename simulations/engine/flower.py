@@ -3,8 +3,10 @@
 Over TLS, and with node authentication: a SuperLink as it comes admits any SuperNode, this one only
 those whose keys were registered before. Whoever reaches its address may register a key, though,
 since Flower serves the nodes' API and the operator's on one port: on a network, keep the paths
-/v1/control and /v1/runtime to the operator. Every process has a FLWR_HOME of its own, as on machines
-of their own: Flower unpacks the app there without a lock, so two that share one would race.
+/v1/control and /v1/runtime to the operator.
+
+Every process has a FLWR_HOME of its own, as on machines of their own: Flower unpacks the app there
+without a lock, so two that share one would race.
 """
 
 import json

@@ -9,8 +9,8 @@ import httpx
 import numpy as np
 import pytest
 
-from client import participate
 from client.events import EventStore
+from client.gateway import Gateway
 from client.participate import Contribution, check_manifest, contribute
 from client.register import joined_rounds
 from consent.events import Events
@@ -200,15 +200,15 @@ class TestConsentComesFirst:
         self, stage: Stage, tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         party = make_client(stage, tmp_path / "client", "ann", "bea")
-        standing = participate.Gateway.standing
+        standing = Gateway.standing
 
-        def withdraw_first(self: participate.Gateway, grants: Any) -> Any:
+        def withdraw_first(self: Gateway, grants: Any) -> Any:
             shopper = party.home.shoppers["ann"]
             stage.client.decide(shopper, party.tokens["ann"], WITHDRAW, notice_version=NOTICE)
             stage.client.decide(shopper, party.tokens["ann"], GIVE, notice_version=NOTICE)
             return standing(self, grants)
 
-        monkeypatch.setattr(participate.Gateway, "standing", withdraw_first)
+        monkeypatch.setattr(Gateway, "standing", withdraw_first)
         join(stage, party, sign(make_manifest()))
         assert read == ["bea"]
 

@@ -17,6 +17,9 @@ KEYS = {
     "fedcart",
     "scenario",
     "seed",
+    "overrides",
+    "machine",
+    "versions",
     "dataset",
     "privacy",
     "quality",
@@ -44,6 +47,7 @@ def test_simulate_writes_the_record_of_its_run(tmp_path: Path) -> None:
     assert record["privacy"]["epsilon"] <= record["privacy"]["budget"] == 1.0
     assert record["privacy"]["unit"] == "shopper"
     assert record["consent"]["aggregated_after_withdrawal"] == 0
+    assert 'data.source="synthetic"' in record["overrides"]
     assert record["consent"]["asked"] == record["dataset"]["shoppers"]
     assert {task["sealing"] for task in record["tasks"].values()} == {"full"}
     models = record["quality"]["next-basket"]
