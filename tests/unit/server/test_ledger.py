@@ -4,6 +4,7 @@ import math
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,8 +152,8 @@ class TestTheDiskSaysNo:
         made = ledger(path, budget=1e9)
         connect = sqlite3.connect
 
-        def cramped(*args: object, **kwargs: object) -> sqlite3.Connection:
-            db = connect(*args, **kwargs)  # type: ignore[arg-type]
+        def cramped(*args: Any, **kwargs: Any) -> Any:
+            db = connect(*args, **kwargs)
             db.execute("PRAGMA max_page_count = 1")
             return db
 
