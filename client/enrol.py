@@ -16,11 +16,12 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from client import notice
-from client.home import ClientHome, ClientKind, Trust, write_private
+from client.home import ClientHome, ClientKind, Trust
 from consent.client import ConsentClient
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError, SealError
+from crypto.secret_file import write_secret
 from crypto.sums.interface import HOLDERS
 from crypto.sums.share_sum.context import context_hash, load_public
 
@@ -84,7 +85,7 @@ def enrol_device(
             shoppers={SHOPPER: registered.shopper},
             trust=trust,
         )
-        write_private(made.token_file, registered.token.encode())
+        write_secret(made.token_file, registered.token.encode())
     return ClientHome.load(path)
 
 

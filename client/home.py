@@ -10,7 +10,6 @@ Everything pinned here is never taken from the coordinator.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
+from crypto.secret_file import read_secret, write_secret
 from crypto.wire import (
     b64,
     get_float,
@@ -158,13 +158,12 @@ class ClientHome:
         Raises:
             InvalidInputError: there is none (any more).
         """
-        try:
-            return self.token_file.read_text().strip()
-        except FileNotFoundError:
+        if not self.token_file.exists():
             raise InvalidInputError(
                 f"{self.path} has no consent token: the device was forgotten, or never set up. "
                 "Make a new one with: fedcart device init."
-            ) from None
+            )
+        return read_secret(self.token_file).decode().strip()
 
     @classmethod
     def create(  # one parameter a field of client.json
@@ -191,13 +190,13 @@ class ClientHome:
             shoppers=shoppers,
             trust=trust,
         )
-        write_private(path / "identity.key", identity.private_bytes_raw())
+        write_secret(path / "identity.key", identity.private_bytes_raw())
         settings = {
             "kind": kind,
             "shoppers": shoppers,
             "trust": trust.to_json(),
         }
-        write_private(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
+        write_secret(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
         return home
 
     @classmethod
@@ -217,7 +216,7 @@ class ClientHome:
         return cls(
             path=path,
             kind=ClientKind(get_str(settings, "kind")),
-            identity=Ed25519PrivateKey.from_private_bytes((path / "identity.key").read_bytes()),
+            identity=Ed25519PrivateKey.from_private_bytes(read_secret(path / "identity.key")),
             shoppers={str(name): str(identifier) for name, identifier in shoppers.items()},
             trust=Trust.from_json(trust),
         )
@@ -228,16 +227,6 @@ def _paths(value: dict[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise InvalidInputError(f"client.json: field {key!r} is a list of files.")
     return tuple(paths)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read; refuses to overwrite one."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise InvalidInputError(f"{path} exists; choose another folder.") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
 
 
 @lru_cache(maxsize=16)

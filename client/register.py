@@ -26,14 +26,21 @@ def enter_round(
     """Enter a round on disk and return how often it was entered, this time included.
 
     Raises:
-        RoundError: joined before under another manifest, or sent ``MAX_SENDS`` times already.
+        RoundError: joined before under another manifest, sent ``MAX_SENDS`` times already, or the
+            disk says no: what can't be written down is not sent.
     """
+    try:
+        return _enter(path, (population, task, round_id), context, epsilon)
+    except sqlite3.Error as error:
+        raise RoundError(f"The register {path} can't be written ({error}); not joining.") from error
+
+
+def _enter(path: Path, key: tuple[str, str, str], context: str, epsilon: float | None) -> int:
     db = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("BEGIN IMMEDIATE")
         db.execute(_SCHEMA)
-        key = (population, task, round_id)
         db.execute(
             "INSERT OR IGNORE INTO joined VALUES (?, ?, ?, ?, ?, 0)", (*key, context, epsilon)
         )
@@ -41,9 +48,9 @@ def enter_round(
             "SELECT context, sends FROM joined WHERE population = ? AND task = ? AND round = ?", key
         ).fetchone()
         if found != context:
-            raise RoundError(f"Round {round_id!r} was joined under another manifest; refused.")
+            raise RoundError(f"Round {key[2]!r} was joined under another manifest; refused.")
         if sends >= MAX_SENDS:
-            raise RoundError(f"Round {round_id!r} was answered {sends} times already; refused.")
+            raise RoundError(f"Round {key[2]!r} was answered {sends} times already; refused.")
         db.execute(
             "UPDATE joined SET sends = sends + 1 WHERE population = ? AND task = ? AND round = ?",
             key,

@@ -6,7 +6,7 @@ store, without ``SENSITIVE`` the lines of sensitive product classes.
 """
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 
 import numpy as np
 
@@ -25,10 +25,10 @@ class ConsentedEvents:
     events: Events
     purpose: Purpose
     categories: frozenset[Category]
-    door: object
+    door: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.door is not _DOOR:
+    def __post_init__(self, door: object) -> None:
+        if door is not _DOOR:
             raise TypeError("ConsentedEvents are made by consent.admit.admit alone.")
 
     def __repr__(self) -> str:

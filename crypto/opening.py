@@ -14,7 +14,8 @@ from crypto.errors import WireError
 from crypto.update import PartSum
 from crypto.wire import SignedRecord, digest, get_int, get_str, pack_frames, unpack_frames
 
-MAX_SHARE_BYTES: Final = 1 << 30
+# The longest share: 2**24 values, two to a slot.
+MAX_SHARE_BYTES: Final = 1 << 27
 PART_TYPE: Final = "part-sum"
 MEDIA_TYPE: Final = "application/vnd.fedcart.frames"
 

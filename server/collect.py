@@ -15,6 +15,7 @@ from flwr.serverapp import Grid
 
 from consent.client import ConsentClient
 from crypto.errors import FedcartError
+from crypto.sums.interface import SecureSum
 from server.cohort import Member
 from server.exchange import Reply, ask, parse_upload, round_content
 from server.journal import Journal, Waiting
@@ -40,6 +41,7 @@ class Collector:
 
     grid: Grid
     planned: PlannedRound
+    scheme: SecureSum
     journal: Journal
     consent: ConsentClient
     consent_key: Ed25519PublicKey
@@ -94,6 +96,7 @@ class Collector:
             header, sealed = parsed
             now = int(self.clock())
             received = receive(header, sealed, self.planned, consent_key=self.consent_key, now=now)
+            self.scheme.check(sealed)
         except FedcartError as error:
             self.tally.declined[f"refused: {error}"] += 1
             return False

@@ -109,15 +109,16 @@ def run_round(
         BudgetError: the ledger refuses; nothing was released.
         RoundError, ConsentError, SealError: the round can't go on; nothing was released.
     """
-    existing = federation.registry.load(task.name, round_id)
-    if existing is not None:
-        return existing
-    watch, tally = _Watch(), Tally()
     journal = Journal(
         federation.folder / "rounds" / task.name / round_id,
         holders=len(federation.holders),
         max_share=CIPHERTEXT_BYTES * ciphertexts(plan.padded_dimension),
     )
+    existing = federation.registry.load(task.name, round_id)
+    if existing is not None:
+        journal.clear()
+        return existing
+    watch, tally = _Watch(), Tally()
     planned = _planned(task, plan, federation, round_id, journal)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
@@ -176,6 +177,7 @@ def _collect(
     collector = Collector(
         grid=grid,
         planned=planned,
+        scheme=federation.scheme(planned),
         journal=journal,
         consent=federation.consent,
         consent_key=federation.consent_key,
@@ -250,7 +252,7 @@ def _release(
         task=task.name,
         round_id=manifest.round_id,
         context=planned.context,
-        releases=planned.plan.releases(),
+        releases=[planned.plan.release],
         now=int(federation.clock()),
     )
     watch.lap("reserve")

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from consent.tasks.catalogue import Catalogue
 from consent.transport import check_address
 from crypto.errors import InvalidInputError, SealError
+from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
 from crypto.sums.share_sum.context import context_hash, load_public
 from crypto.sums.share_sum.parameters import MAX_ADDITIONS
 from crypto.wire import parse_public_key
-from server.home import CoordinatorHome, HolderAddress, write_secret
+from server.home import CoordinatorHome, HolderAddress
 from server.schedule import TrainingPlan, schedule
 
 # In the order of writing: a home without its last file is no home yet.
@@ -51,7 +52,7 @@ def make_key(home: Path) -> Ed25519PrivateKey:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_secret(file, Ed25519PrivateKey.generate().private_bytes_raw())
     try:
-        return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+        return Ed25519PrivateKey.from_private_bytes(read_secret(file))
     except ValueError as error:
         raise InvalidInputError(
             f"{file} holds no Ed25519 key; restore it from a backup."

@@ -9,7 +9,6 @@ inbox/             uploads of the round in progress
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
+from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
 from crypto.wire import b64, get_str, parse_object, parse_public_key, public_bytes
 from server.schedule import TrainingPlan
@@ -105,21 +105,11 @@ class CoordinatorHome:
         return cls(
             path=path,
             population=get_str(settings, "population"),
-            identity=Ed25519PrivateKey.from_private_bytes((path / "identity.key").read_bytes()),
+            identity=Ed25519PrivateKey.from_private_bytes(read_secret(path / "identity.key")),
             consent_url=get_str(settings, "consent_url", max_length=2048),
             consent_key=parse_public_key(get_str(settings, "consent_key"), what="consent key"),
-            consent_token=(path / "consent.token").read_text().strip(),
+            consent_token=read_secret(path / "consent.token").decode().strip(),
             holders=tuple(HolderAddress.from_json(holder) for holder in holders),
             catalogue=get_str(settings, "catalogue", max_length=4096),
             plan=TrainingPlan.from_json(plan),
         )
-
-
-def write_secret(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read; refuses to overwrite one."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise InvalidInputError(f"{path} exists; choose another folder.") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -74,7 +74,7 @@ def plan_round(
         parameters=task.to_json(),
         catalogue=terms.catalogue,
         plan=plan,
-        epsilon=plan.epsilon() if plan.private else None,
+        epsilon=plan.round_epsilon() if plan.private else None,
         purposes=(REQUIRED_PURPOSE[task.name],),
         categories=tuple(sorted(REQUIRED_CATEGORIES[task.name])),
         scheme=Scheme.SHARE_SUM,

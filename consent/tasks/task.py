@@ -118,7 +118,8 @@ def parse_task(name: str, parameters: dict[str, Any]) -> Task:
 
 
 def _parse_item_item(parameters: dict[str, Any]) -> ItemItemTask:
-    size = len(parameters.get("indices", ()))
+    listed = parameters.get("indices")
+    size = len(listed) if isinstance(listed, list) else 0
     indices = _numbers(parameters, "indices", size)
     if size < 2 or len(set(indices)) != size or any(i < 0 or i != int(i) for i in indices):
         raise WireError("Field 'indices': expected at least two different item indices.")

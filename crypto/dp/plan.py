@@ -20,6 +20,8 @@ from crypto.wire import get_float, get_int, get_str
 # Sums must stay strictly inside a signed field of this many bits (two fields a slot, share sum).
 FIELD_BITS: Final = 20
 WRAP_PROBABILITY: Final = 2.0**-40
+# A larger δ would allow one shopper in a thousand to be published outright.
+MAX_DELTA: Final = 1e-3
 SCALES: Final = (1024, 512, 256, 128)
 
 
@@ -95,7 +97,7 @@ class PrivacyPlan:
             f"min_clients={self.min_clients} <= max_clients={self.max_clients} "
             f"<= max_shoppers={self.max_shoppers}",
         )
-        _require(0 < self.delta < 1, f"0 < delta={self.delta} < 1")
+        _require(0 < self.delta <= MAX_DELTA, f"0 < delta={self.delta} <= {MAX_DELTA}")
         _require(self.rounds >= 1, f"rounds={self.rounds} >= 1")
         _require(self.scale in SCALES, f"scale={self.scale} among {SCALES}")
         self._require_fields_hold()
@@ -168,14 +170,22 @@ class PrivacyPlan:
         """Whether there is any noise at all."""
         return self.noise_multiplier > 0
 
-    def releases(self) -> list[SkellamRelease]:
-        """The described releases of this plan, for the accountant."""
-        release = SkellamRelease(
+    @property
+    def release(self) -> SkellamRelease:
+        """The described release of one round, for the accountant."""
+        return SkellamRelease(
             variance=self.variance,
             squared_l2=self.squared_sensitivity,
             l1=l1_bound(self.scale, self.padded_dimension),
         )
-        return [release] * self.rounds
+
+    def releases(self) -> list[SkellamRelease]:
+        """The described releases of all rounds."""
+        return [self.release] * self.rounds
+
+    def round_epsilon(self) -> float:
+        """ε of one round at ``delta``, as its manifest states it."""
+        return epsilon([self.release], delta=self.delta)
 
     def epsilon(self) -> float:
         """ε of all rounds at ``delta``."""

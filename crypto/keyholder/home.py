@@ -9,7 +9,6 @@ register.db         which rounds were answered
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import InvalidInputError
+from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
 from crypto.sums.share_sum.context import context_hash
 from crypto.sums.share_sum.open import OpeningKey
@@ -103,8 +103,8 @@ def create(home: Path, *, number: int, pins: Pins) -> KeyHolder:
         pins=pins,
         home=home,
     )
-    _write_secret(home / "identity.key", holder.identity.private_bytes_raw())
-    _write_secret(home / "opening.key", holder.opening.to_bytes())
+    write_secret(home / "identity.key", holder.identity.private_bytes_raw())
+    write_secret(home / "opening.key", holder.opening.to_bytes())
     (home / "public.context").write_bytes(holder.public)
     (home / "card.json").write_bytes(holder.card.to_bytes())
     (home / "keyholder.json").write_text(json.dumps(_settings(holder), indent=2) + "\n")
@@ -123,8 +123,8 @@ def load(home: Path) -> KeyHolder:
     settings = parse_object(path.read_bytes(), what=str(path))
     return KeyHolder(
         number=get_int(settings, "holder", low=1, high=HOLDERS),
-        identity=Ed25519PrivateKey.from_private_bytes(_read_secret(home / "identity.key")),
-        opening=OpeningKey.from_bytes(_read_secret(home / "opening.key")),
+        identity=Ed25519PrivateKey.from_private_bytes(read_secret(home / "identity.key")),
+        opening=OpeningKey.from_bytes(read_secret(home / "opening.key")),
         public=(home / "public.context").read_bytes(),
         pins=Pins(
             coordinator=parse_public_key(get_str(settings, "coordinator"), what="coordinator"),
@@ -146,26 +146,3 @@ def _settings(holder: KeyHolder) -> dict[str, object]:
         "n_floor": holder.pins.n_floor,
         "z_floor": holder.pins.z_floor,
     }
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise InvalidInputError(
-            f"{path} exists: a key holder's keys are never overwritten; choose another home."
-        ) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_secret(path: Path) -> bytes:
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise InvalidInputError(
-            f"{path} has mode {mode:o}, so others may read it; expected 600. If it was exposed, "
-            "make a new key holder, else: chmod 600."
-        )
-    return path.read_bytes()

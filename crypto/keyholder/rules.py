@@ -37,8 +37,21 @@ def check(request: OpenRequest, pins: Pins, own_key: str) -> tuple[Manifest, Com
             f"The manifest's noise multiplier {manifest.plan.noise_multiplier} is below this key "
             f"holder's floor {pins.z_floor}."
         )
+    _check_epsilon(manifest)
     _check_cohort(manifest, commit, pins)
     return manifest, commit
+
+
+def _check_epsilon(manifest: Manifest) -> None:
+    """The ε that a manifest promises is the one that its plan costs, computed again here."""
+    plan, stated = manifest.plan, manifest.epsilon
+    if stated is None:
+        if plan.private:
+            raise RoundError("The manifest states no ε although its plan has noise.")
+        return
+    cost = plan.round_epsilon()
+    if stated < cost * (1 - 1e-9):
+        raise RoundError(f"The manifest states ε = {stated:.6g}, but its plan costs {cost:.6g}.")
 
 
 def _check_cohort(manifest: Manifest, commit: Commit, pins: Pins) -> None:

@@ -39,6 +39,14 @@ class SecureSum(Protocol):
         """Seal one client's vector, in as many bytes as any other of this round."""
         ...
 
+    def check(self, update: SealedUpdate) -> None:
+        """Refuse what ``add`` would refuse, so that one bad upload never spoils a frozen list.
+
+        Raises:
+            SealError: bytes that are not a sealed vector of this round.
+        """
+        ...
+
     def add(self, updates: Iterable[SealedUpdate]) -> SealedSum:
         """Add sealed vectors, one at a time, without opening any.
 

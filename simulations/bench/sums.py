@@ -13,13 +13,15 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import tenseal as ts
 
+from crypto.dp.noise import add_noise
+from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.dp.rotation import padded
 from crypto.sums.interface import HOLDERS, THRESHOLD
 from crypto.sums.share_sum.context import context_hash
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.sums.share_sum.scheme import ShareSum
-from crypto.update import NOISE_DOOR, NoisedUpdate
+from crypto.update import RoundedUpdate
 
 _CONTEXT: Final = "00" * 32
 _ResultT = TypeVar("_ResultT")
@@ -71,10 +73,20 @@ def _share_sum(size: int, clients: int) -> Iterator[Timing]:
         key_hashes=[context_hash(key) for key in keys],
     )
     rng = SecureRandom()
-    # Uniform fields as wide as a plan ever lets a sum be, divided over the clients.
-    limit = 2**18 // clients
-    vectors = [rng.below(2 * limit, size) - limit for _ in range(clients)]
-    noised = [NoisedUpdate(values=v, shoppers=1, door=NOISE_DOOR) for v in vectors]
+    plan = PrivacyPlan.fitted(
+        dimension=size,
+        clipping_norm=1.0,
+        noise_multiplier=4.0,
+        min_clients=clients,
+        max_clients=clients,
+        max_shoppers=clients,
+        max_colluders=0,
+        delta=1e-5,
+    )
+    # Noise alone fills the fields as wide as a real vector would.
+    empty = RoundedUpdate(np.zeros(size, dtype=np.int64), 0.0)
+    noised = [add_noise([empty], plan=plan, rng=rng) for _ in range(clients)]
+    vectors = [update.values for update in noised]
     sealed, seconds = _timed(lambda: [scheme.seal(update, rng=rng) for update in noised])
     per_holder = len(sealed[0].shares[0]) / size
     yield Timing(

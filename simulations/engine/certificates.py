@@ -5,7 +5,6 @@ Made for one run and trusted by nobody else; a deployment brings its own certifi
 
 import datetime as dt
 import ipaddress
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from crypto.secret_file import write_secret
 
 LIFETIME = dt.timedelta(days=2)
 _SKEW = dt.timedelta(minutes=5)
@@ -46,7 +47,7 @@ def make_certificate(folder: Path) -> ServerCertificate:
     made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
     made.certificate.write_bytes(_server(key, authority, root).public_bytes(Encoding.PEM))
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_secret(made.key, pem)
+    write_secret(made.key, pem)
     return made
 
 
@@ -54,7 +55,7 @@ def make_node_key(path: Path) -> Path:
     """A SuperNode's P-384 key in OpenSSH's format at ``path``, 0600; returns its public file."""
     key = ec.generate_private_key(ec.SECP384R1())
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    _write_secret(path, secret)
+    write_secret(path, secret)
     public = path.with_name(f"{path.name}.pub")
     public.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     return public
@@ -115,9 +116,3 @@ def _builder(
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

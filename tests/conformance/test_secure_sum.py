@@ -129,6 +129,8 @@ class TestSecureSum:
         for foreign in (late[0], replace(own[0], scheme="another"), replace(own[0], context="x")):
             with pytest.raises(SealError, match="another round or scheme"):
                 scheme.add([*own, foreign])
+            with pytest.raises(SealError, match="another round or scheme"):
+                scheme.check(foreign)
         parts = stage.parts(scheme.add(own))
         with pytest.raises(SealError, match="another round"):
             scheme.combine([parts[0], replace(parts[1], context="other")])
@@ -189,3 +191,6 @@ class TestSecureSum:
             ):
                 with pytest.raises(SealError):
                     scheme.add(batch)
+            with pytest.raises(SealError):
+                scheme.check(replace(good[1], shares=broken))
+        scheme.check(good[1])

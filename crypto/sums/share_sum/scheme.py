@@ -67,29 +67,36 @@ class ShareSum:
         chunks = share.reshape(-1, SLOTS)
         return ciphertext.encode([ts.bfv_vector(key, chunk) for chunk in chunks])
 
+    def check(self, update: SealedUpdate) -> None:
+        """Parse a sealed vector and forget it; see the interface."""
+        self._decode(update)
+
     def add(self, updates: Iterable[SealedUpdate]) -> SealedSum:
         """Add sealed vectors; holds one running sum whatever the cohort's size."""
         totals: list[list[Any]] = []
         count = 0
         for update in updates:
-            if (update.scheme, update.context) != (self.scheme, self._context):
-                raise SealError("A sealed update belongs to another round or scheme.")
-            if len(update.shares) != HOLDERS:
-                raise SealError(f"A sealed update has {HOLDERS} shares.")
             if count == MAX_ADDITIONS:
                 raise SealError(f"Share sum adds at most {MAX_ADDITIONS} clients; split the round.")
-            self._accumulate(totals, update)
+            self._accumulate(totals, self._decode(update))
             count += 1
         if not totals:
             raise SealError("There is no sealed update to add.")
         shares = tuple(ciphertext.encode(vectors) for vectors in totals)
         return SealedSum(scheme=self.scheme, context=self._context, shares=shares, count=count)
 
-    def _accumulate(self, totals: list[list[Any]], update: SealedUpdate) -> None:
-        decoded = [
+    def _decode(self, update: SealedUpdate) -> list[list[Any]]:
+        if (update.scheme, update.context) != (self.scheme, self._context):
+            raise SealError("A sealed update belongs to another round or scheme.")
+        if len(update.shares) != HOLDERS:
+            raise SealError(f"A sealed update has {HOLDERS} shares.")
+        return [
             ciphertext.decode(share, self._count, key)
             for share, key in zip(update.shares, self._keys, strict=True)
         ]
+
+    @staticmethod
+    def _accumulate(totals: list[list[Any]], decoded: list[list[Any]]) -> None:
         if not totals:
             totals.extend(decoded)
             return

@@ -330,7 +330,7 @@ def test_a_disk_that_fails_leaves_no_half_a_home(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(enrol, "write_private", full)
+    monkeypatch.setattr(enrol, "write_secret", full)
     made = shop.init("--personalise", "--train")
     assert made.code == 1
     assert "No space left" in made.said

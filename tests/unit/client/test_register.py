@@ -1,6 +1,5 @@
 """A client's register: one manifest a round, two sends at most, on disk before anything else."""
 
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -76,7 +75,7 @@ def test_a_refused_first_entry_leaves_nothing(path: Path) -> None:
 
 def test_an_unwritable_register_stops_the_client(tmp_path: Path) -> None:
     (tmp_path / "rounds.db").mkdir()
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(RoundError, match="can't be written"):
         enter(tmp_path / "rounds.db")
 
 

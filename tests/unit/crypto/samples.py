@@ -77,14 +77,15 @@ def plan(**changes: Any) -> PrivacyPlan:
 
 
 def manifest(**changes: Any) -> Manifest:
+    made: PrivacyPlan = changes.get("plan") or plan()
     fields: dict[str, Any] = {
         "population": "test-federation",
         "task": "popularity",
         "round_id": "round-1",
         "parameters": {"items": 12},
         "catalogue": "ca" * 32,
-        "plan": plan(),
-        "epsilon": 1.0,
+        "plan": made,
+        "epsilon": made.round_epsilon() if made.private else None,
         "purposes": ("train-shared-models",),
         "categories": ("purchases",),
         "scheme": Scheme.SHARE_SUM,

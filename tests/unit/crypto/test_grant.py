@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -90,7 +91,8 @@ def test_what_sign_writes() -> None:
 class TestAlgorithm:
     @pytest.mark.parametrize("name", ["EdDSA", "ed25519", "Ed448", "ES256", "HS256", "none", ""])
     def test_only_its_fully_specified_name(self, name: str) -> None:
-        with pytest.raises(WireError):
+        # A mere warning about an old name, as production would have it, is no refusal.
+        with warnings.catch_warnings(action="ignore"), pytest.raises(WireError):
             verify(compact(HEADER | {"alg": name}, CLAIMS))
 
     @pytest.mark.parametrize("name", ["none", "None", "NONE"])

@@ -14,6 +14,8 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from consent.client import ConsentClient
 from crypto.commit import Commit
 from crypto.errors import BudgetError, CohortTooSmallError, ConsentError, RoundError, SealError
+from crypto.update import SealedUpdate
+from crypto.upload import sign_upload
 from crypto.wire import SignedRecord
 from server import conductor
 from server.cohort import roll_call, select
@@ -134,6 +136,29 @@ class TestMisbehavingClients:
             return reply | {"shares": ArrayRecord(kept)}
 
         assert scene.run(scene.grid(node_4=self.altered(scene, change))).record["clients"] == 3
+
+    def test_signed_garbage_of_the_right_length(self, scene: Scene) -> None:
+        """It must fall before the list is frozen, for after that it would spoil the round."""
+        identity = scene.parties[2].home.identity
+
+        def change(reply: dict[str, Any]) -> dict[str, Any]:
+            header = SignedRecord.from_bytes(reply["upload"]["header"])
+            body = header.verified("upload", identity.public_key())
+            arrays = {name: bytes(len(array.data)) for name, array in reply["shares"].items()}
+            sealed = SealedUpdate(
+                scheme=body["scheme"], context=body["context"], shares=tuple(arrays.values())
+            )
+            signed = sign_upload(sealed, tuple(body["grants"]), identity)
+            shares = {
+                name: Array(dtype="uint8", shape=(len(data),), stype="x", data=data)
+                for name, data in arrays.items()
+            }
+            upload = ConfigRecord({"status": "sent", "header": signed.to_bytes()})
+            return {"upload": upload, "shares": ArrayRecord(shares)}
+
+        release = scene.run(scene.grid(node_4=self.altered(scene, change)))
+        assert release.record["clients"] == 3
+        assert list(release.record["declined"]) == ["refused: A sealed share is malformed."]
 
     def test_a_replayed_reply_counts_once(self, scene: Scene) -> None:
         """Node 5 sends what node 4 sent: it is client 4's upload, once."""

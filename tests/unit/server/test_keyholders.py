@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from crypto.errors import RoundError
 from crypto.keyholder.home import KeyHolder
+from crypto.opening import OpenRequest, encode_part
 from crypto.sums.share_sum.scheme import ShareSum
+from crypto.update import PartSum
 from server.keyholders import HolderEndpoint, Opened, open_sum
 from tests.unit.crypto.keyholder.stage import Round, make_holders, make_round
 from tests.unit.crypto.samples import signer
@@ -133,11 +136,18 @@ def test_an_old_answer_is_not_believed(
 def test_one_that_signs_as_another_number(
     holders: tuple[KeyHolder, ...], endpoints: Endpoints
 ) -> None:
-    """Holder 1's own identity, set up as number 2 by mistake."""
+    """Holder 1's own identity, which calls its part holder 2's."""
     made = make_round(holders)
-    with endpoint(replace(holders[0], number=2)).http as http:
-        opened = ask(made, swapped(endpoints, 0, replace(endpoints[0], http=http)))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = OpenRequest.from_bytes(request.content)
+        part = PartSum(holder=2, context=made.commit.context, values=np.zeros(4096, np.int64))
+        return httpx.Response(200, content=encode_part(part, asked.hash, holders[0].identity))
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://k")
+    opened = ask(made, swapped(endpoints, 0, replace(endpoints[0], http=http)))
     assert [part.holder for part in opened.parts] == [2, 3]
+    assert "signed as number 2" in opened.refusals[1]
 
 
 def test_refusals_are_told(holders: tuple[KeyHolder, ...], endpoints: Endpoints) -> None:

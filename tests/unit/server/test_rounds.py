@@ -86,6 +86,10 @@ class TestReceive:
         with pytest.raises(WireError, match="twice"):
             self.take(planned, one, one)
 
+    def test_a_grant_of_one_id_for_two_shoppers(self, planned: PlannedRound) -> None:
+        with pytest.raises(WireError, match="twice"):
+            self.take(planned, grant(planned, CLIENT), grant(planned, CLIENT, 2, token_id="id-1"))
+
     def test_a_shopper_twice(self, planned: PlannedRound) -> None:
         with pytest.raises(WireError, match="twice"):
             self.take(

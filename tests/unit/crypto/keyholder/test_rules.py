@@ -281,3 +281,20 @@ def test_check_alone_needs_no_secret(holders: Holders) -> None:
     manifest, listed = rules.check(made.request(1), pins(), holders[0].key_hash)
     assert manifest == made.manifest
     assert listed == made.commit
+
+
+class TestEpsilon:
+    """What a manifest promises is computed again from its plan."""
+
+    @pytest.mark.parametrize("stated", [None, 0.0, 1.0])
+    def test_a_promise_below_the_cost_is_refused(
+        self, holders: Holders, register: Register, stated: float | None
+    ) -> None:
+        request = make_round(holders, manifest_changes={"epsilon": stated}).request(1)
+        refused(request, holders[0], register, RoundError, "ε")
+
+    def test_a_larger_promise_is_kept_all_the_more(
+        self, holders: Holders, register: Register
+    ) -> None:
+        request = make_round(holders, manifest_changes={"epsilon": 1000.0}).request(1)
+        assert answer(request, holders[0], register, now=NOW).holder == 1
