@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 
+from crypto.errors import InvalidInputError
 from simulations.engine.certificates import ServerCertificate, make_certificate, make_node_key
 
 
@@ -49,7 +50,7 @@ def test_secrets_are_private_and_never_overwritten(tmp_path: Path) -> None:
     public = make_node_key(tmp_path / "node.key")
     for secret in (made.key, tmp_path / "node.key"):
         assert secret.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(FileExistsError):
+    with pytest.raises(InvalidInputError):
         make_node_key(tmp_path / "node.key")
     key = load_ssh_private_key((tmp_path / "node.key").read_bytes(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
