@@ -1,5 +1,6 @@
 """Documents stay true: links lead somewhere, commands exist, and the cheap examples run."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -83,3 +84,27 @@ def test_the_first_try_of_the_readme_runs(tmp_path: Path) -> None:
     assert (tmp_path / "first" / "metrics.json").is_file()
     page = (tmp_path / "first" / "report.html").read_text()
     assert page.startswith("<!doctype html>")
+
+
+def test_the_figures_of_the_readme_are_those_of_the_recorded_run() -> None:
+    record = json.loads((ROOT / "benchmarks" / "demo.json").read_text())
+    rows = {
+        cells[0].strip("* ").split(", no privacy")[0]: [cell.strip("* ") for cell in cells[1:]]
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("| ") and line.count("|") == 5
+        if (cells := [cell.strip() for cell in line.strip("|").split("|")])
+    }
+    for model, values in record["quality"]["next-basket"].items():
+        low, high = values["ndcg@10_ci"]
+        assert rows[model] == [
+            f"{values['ndcg@10']:.3f} ({low:.3f} to {high:.3f})",
+            f"{values['recall@10']:.3f}",
+            f"{values['recall_explore@10']:.3f}",
+        ]
+
+
+def test_the_benchmark_table_is_the_recorded_one() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    lines = (ROOT / "benchmarks" / "sums.jsonl").read_text().splitlines()
+    for step in (entry for entry in map(json.loads, lines) if "step" in entry):
+        assert f" {step['seconds_per_million_values']:.2g} " in text, step
