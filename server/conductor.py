@@ -8,9 +8,8 @@ round's journal lets a coordinator that starts again go on from where it was.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from flwr.serverapp import Grid
@@ -34,6 +33,7 @@ from server.collect import Collector, Progress, Tally
 from server.journal import Journal
 from server.keyholders import HolderEndpoint, open_sum
 from server.ledger import Ledger
+from server.record import Watch, record_of
 from server.registry import Registry, Release
 from server.rounds import (
     PlannedRound,
@@ -80,19 +80,6 @@ class Federation:
         )
 
 
-@dataclass
-class _Watch:
-    """Seconds by phase."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    def lap(self, phase: str) -> None:
-        now = time.perf_counter()
-        self.seconds[phase] = round(now - self.started, 3)
-        self.started = now
-
-
 def run_round(
     grid: Grid,
     members: Sequence[Member],
@@ -118,7 +105,7 @@ def run_round(
     if existing is not None:
         journal.clear()
         return existing
-    watch, tally = _Watch(), Tally()
+    watch, tally = Watch(), Tally()
     planned = _planned(task, plan, federation, round_id, journal)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
@@ -168,7 +155,7 @@ def _collect(
     planned: PlannedRound,
     federation: Federation,
     journal: Journal,
-    watch: _Watch,
+    watch: Watch,
     tally: Tally,
 ) -> None:
     minimum = planned.plan.min_clients
@@ -242,7 +229,7 @@ def _release(
     federation: Federation,
     journal: Journal,
     record: SignedRecord,
-    watch: _Watch,
+    watch: Watch,
     tally: Tally,
 ) -> Release:
     uploads = [item.upload for item in journal.waiting]
@@ -268,7 +255,7 @@ def _release(
         catalogue=federation.catalogue,
     )
     watch.lap("finish")
-    published = _record(planned, spent, watch, tally) | {
+    published = record_of(planned, spent, watch, tally) | {
         "clients": commit.clients,
         "shoppers": commit.shoppers,
         "noise_stddev": released.noise_stddev,
@@ -285,24 +272,3 @@ def _release(
         manifest=planned.record,
         commit=record,
     )
-
-
-def _record(planned: PlannedRound, spent: float, watch: _Watch, tally: Tally) -> dict[str, Any]:
-    """The privacy and cost record that is published with the artefact."""
-    plan = planned.plan
-    return {
-        "task": planned.task.name,
-        "round": planned.manifest.round_id,
-        "context": planned.context,
-        "epsilon": planned.manifest.epsilon,
-        "epsilon_spent_in_all": spent if plan.private else None,
-        "plan": plan.to_json(),
-        "scheme": planned.manifest.scheme,
-        "sealing": "full",
-        "seconds": watch.seconds,
-        "bytes_up_per_client": max(tally.bytes_up, default=0),
-        "sealed_bytes_per_client": tally.sealed_bytes,
-        "bytes_per_value": tally.sealed_bytes / plan.dimension,
-        "declined": dict(tally.declined),
-        "resealed": tally.resealed,
-    }

@@ -1,0 +1,53 @@
+"""The real consent service, mounted in this process, and a device beside it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.connection import mount, unmount
+from consent.service.app import create_app
+from consent.service.inprocess import InProcessTransport
+from consent.service.settings import Settings, create_home
+from consent.tasks.catalogue import Catalogue
+from crypto.sums.share_sum.context import generate, public_context_bytes
+from tests.unit.client.shop import ITEMS, URL, Shop
+
+
+@pytest.fixture(scope="module")
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    files = [tmp_path_factory.mktemp("holders") / f"{k}.context" for k in (1, 2, 3)]
+    for file in files:
+        file.write_bytes(public_context_bytes(generate()))
+    return files
+
+
+@pytest.fixture
+def shop(tmp_path: Path, contexts: list[Path]) -> Iterator[Shop]:
+    made = create_home(tmp_path / "consent", issuer="test")
+    settings = replace(Settings.load(made.path), durable=False)
+    catalogue = Catalogue(
+        name="corner",
+        level="item",
+        items=ITEMS,
+        categories=("bakery", "drinks", "dairy", "drinks"),
+        departments=("",) * 4,
+        products={},
+    )
+    (tmp_path / "catalogue.json").write_bytes(catalogue.to_bytes())
+    transport = InProcessTransport(create_app(settings))
+    mount(URL, transport)
+    yield Shop(tmp_path, made.public_key, Ed25519PrivateKey.generate(), contexts, catalogue)
+    unmount(URL)
+    transport.close()
+
+
+@pytest.fixture
+def ready(shop: Shop) -> Shop:
+    """A device with purchases, and a release to recommend from."""
+    shop.enrolled()
+    assert shop.import_().code == 0
+    shop.release("tea")
+    return shop

@@ -1,0 +1,93 @@
+"""``fedcart device recommend``: from her own purchases, while she agrees."""
+
+import json
+import os
+import shutil
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from client.events import EventStore
+from tests.unit.client.shop import Shop, go_away
+
+
+def test_the_list_comes_with_reasons(ready: Shop) -> None:
+    made = ready.recommend("--count", "2")
+    assert made.code == 0
+    assert "You bought it in 2 of your last 2 baskets" in made.said
+    assert "Made from your purchases and popularity." in made.said
+    assert "bread" not in made.said
+
+
+def test_only_granted_categories_are_used(ready: Shop) -> None:
+    assert ready.choose("personalise-on-device", "location", "given").code == 0
+    assert ready.choose("train-shared-models", "browsing", "given").code == 0
+    assert json.loads(ready.recommend("--json").out)["used"] == ["location", "purchases"]
+
+
+def test_no_list_without_the_consent_service(ready: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("Her purchases were read.")
+
+    monkeypatch.setattr(EventStore, "of", never)
+    go_away()
+    refused = ready.recommend()
+    assert refused.code == 1
+    assert "Nothing is recommended without consent" in refused.said
+    assert "can't be reached" in refused.said
+    assert refused.out == ""
+
+
+def test_no_purchase_is_read_after_a_refusal(ready: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready.choose("personalise-on-device", "purchases", "refused")
+    handed: list[int] = []
+    monkeypatch.setattr("client.shelf.recommend", lambda *_, **__: handed.append(1))
+    assert ready.recommend().code == 1
+    assert handed == []
+
+
+def test_no_purchases_no_list(shop: Shop) -> None:
+    shop.enrolled()
+    shop.release("tea")
+    refused = shop.recommend()
+    assert (refused.code, "import some" in refused.said) == (2, True)
+
+
+def test_releases_must_be_there(ready: Shop) -> None:
+    shutil.rmtree(ready.releases)
+    assert ready.recommend().code == 2
+    ready.releases.mkdir()
+    refused = ready.recommend()
+    assert (refused.code, "no artefact.json" in refused.said) == (2, True)
+
+
+def test_an_artefact_over_another_list_is_refused(ready: Shop) -> None:
+    shutil.rmtree(ready.releases)
+    ready.release("tea", catalogue="0" * 64)
+    refused = ready.recommend()
+    assert (refused.code, "over another item list" in refused.said) == (2, True)
+
+
+def test_a_damaged_artefact_is_refused(ready: Shop) -> None:
+    (ready.releases / "popularity/1/artefact.json").write_text("{}")
+    refused = ready.recommend()
+    assert (refused.code, "is no released artefact" in refused.said) == (2, True)
+
+
+def test_the_newest_release_counts_and_unfinished_ones_do_not(shop: Shop) -> None:
+    shop.enrolled()
+    shop.import_()
+    for best, folder, opens in (("tea", "popularity/b", 100), ("coffee", "popularity/a", 200)):
+        shop.manifest(shop.release(best, folder=folder), opens=opens)
+    draft = shop.release("tea", folder="popularity/.c.draft")
+    os.utime(draft / "artefact.json", (300, 300))
+    made = json.loads(shop.recommend("--json").out)
+    new = [each["item"] for each in made["recommendations"] if each["item"] in ("tea", "coffee")]
+    assert new[0] == "coffee"
+
+
+def test_another_federations_release_is_refused(ready: Shop) -> None:
+    place = ready.releases / "popularity/1"
+    ready.manifest(place, opens=100, key=Ed25519PrivateKey.generate())
+    refused = ready.recommend()
+    assert (refused.code, "not of this device's federation" in refused.said) == (2, True)
