@@ -13,12 +13,12 @@ export FLWR_DISABLE_UPDATE_CHECK = 1
 export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: demo test lint types contracts tests fix clean
+.PHONY: demo test lint types contracts tests system-packages fix clean
 
 demo: $(DEMO_STAMP)
 	$(BIN)/fedcart demo
 
-test: lint types contracts tests
+test: system-packages lint types contracts tests
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff format --check .
@@ -30,8 +30,11 @@ types: $(TEST_STAMP)
 contracts: $(TEST_STAMP)
 	$(BIN)/lint-imports
 
-tests: $(TEST_STAMP)
+tests: system-packages $(TEST_STAMP)
 	$(BIN)/pytest
+
+system-packages:
+	@scripts/system-packages
 
 fix: $(TEST_STAMP)
 	$(BIN)/ruff format .

@@ -1,11 +1,12 @@
 """What a shopper is told when she sets up her device: the notice that her decisions refer to.
 
-A change of these words is a change of the notice, so it comes with a new version.
+These are the short words of that notice; the consent service publishes all of it. A change of them
+is a change of the notice, so it comes with a new version.
 """
 
 from typing import Final
 
-VERSION: Final = "device-1"
+VERSION: Final = "2026-11"
 PERSONALISE: Final = (
     "Let this device read your purchases to recommend items to you. Nothing leaves it for this."
 )

@@ -1,11 +1,13 @@
 """What the consent service answers, as a caller reads it: strictly, and of the right type only."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict
 
 from consent.purpose import Category, Cell, ConsentState, Purpose
+from consent.tasks.task import TaskName
 from crypto.commit import Commit
 from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord
@@ -33,6 +35,7 @@ class CellAnswer(Answer):
     state: ConsentState
     notice_version: str | None
     since: int | None
+    expires_at: int | None
 
 
 class ConsentsAnswer(Answer):
@@ -122,6 +125,69 @@ class Funnel(Answer):
     aggregated_after_withdrawal: int
 
 
+class RoundAnswer(Answer):
+    """A round's task policy and what came of it: counts of shoppers and points."""
+
+    task: TaskName
+    round: str
+    context: str
+    published_at: int
+    released_at: int | None
+    diary_entries: int
+    points_issued: int
+
+
+class DiaryEntry(Answer):
+    """A released round that a shopper's data was part of; times are Unix milliseconds."""
+
+    number: int
+    task: TaskName
+    round: str
+    context: str
+    committed_at: int
+    released_at: int
+    others: int
+    epsilon: float | None
+    delta: float
+    epsilon_so_far: float | None
+    points: int
+    notice_version: str
+    artefact: str
+    stopped_at: int | None
+
+
+class DiaryAnswer(Answer):
+    """A page of a shopper's diary, newest first."""
+
+    shopper: str
+    rounds: int
+    epsilon_so_far: float | None
+    withdrawal_refunds_epsilon: Literal[False]
+    entries: list[DiaryEntry]
+    next: int | None
+
+
+class PointsEntry(Answer):
+    """Points that moved from one account to another."""
+
+    number: int
+    debit: str
+    credit: str
+    points: int
+    reference: str
+    time: int
+
+
+class PointsAnswer(Answer):
+    """A shopper's balance and a page of her entries, newest first."""
+
+    shopper: str
+    balance: int
+    value: str
+    entries: list[PointsEntry]
+    next: int | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceKeys:
     """The issuer's name and the key that signs its grants and commits."""
@@ -145,6 +211,37 @@ class Consents:
 
     epoch: int
     cells: dict[Cell, ConsentState]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diary:
+    """A shopper's whole diary, newest first, and the bound on all of its rounds together."""
+
+    epsilon_so_far: float | None
+    entries: tuple[DiaryEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """A shopper's balance and all entries that it comes from, newest first."""
+
+    balance: int
+    entries: tuple[PointsEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseReport:
+    """What the coordinator tells about a release that it published.
+
+    ``artefact`` is the hex SHA-256 of the published file; the bounds are None without noise.
+    """
+
+    epsilon: float | None
+    epsilon_spent_in_all: float | None
+    delta: float
+    clients: int
+    shoppers: int
+    artefact: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
 )
 
+notice = typer.Typer(no_args_is_help=True, help="The notice that shoppers decide under.")
+app.add_typer(notice, name="notice")
+NOT_STATED = "not stated"
 HomeOption = Annotated[Path, typer.Option(help="Folder with the service's key and database.")]
 
 
@@ -26,15 +29,53 @@ def init(
     grant_lifetime: Annotated[
         int, typer.Option(help="Seconds a grant lives.", min=1, max=600)
     ] = 600,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FEDCART_CONSENT_DATABASE",
+            help="postgresql+psycopg://USER@HOST/DATABASE; without it, an SQLite file in the home.",
+        ),
+    ] = None,
+    validity_days: Annotated[
+        int, typer.Option(help="Days until consent expires.", min=1, max=1827)
+    ] = 396,
+    controller: Annotated[
+        str, typer.Option(help="Who is responsible for the data; receipts name her.")
+    ] = NOT_STATED,
+    address: Annotated[str, typer.Option(help="Her postal address.")] = NOT_STATED,
+    contact: Annotated[str, typer.Option(help="How shoppers reach her.")] = NOT_STATED,
+    jurisdiction: Annotated[str, typer.Option(help="The law that applies.")] = NOT_STATED,
+    storage: Annotated[str, typer.Option(help="Where these records are kept.")] = NOT_STATED,
+    coordinator_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The coordinator's public key, or pin it later."),
+    ] = None,
 ) -> None:
     """Create the signing key, the coordinator's token and the settings of a new service.
 
     Prints one JSON line with the public key that devices and key holders pin. Keys that exist are
     never overwritten.
     """
+    from consent.receipt import Controller
     from consent.service.settings import create_home
+    from crypto.wire import parse_public_key
 
-    made = create_home(home, issuer=issuer, grant_lifetime_s=grant_lifetime)
+    pinned = coordinator_key and parse_public_key(coordinator_key, what="coordinator key")
+    made = create_home(
+        home,
+        issuer=issuer,
+        grant_lifetime_s=grant_lifetime,
+        database=database,
+        validity_days=validity_days,
+        controller=Controller(
+            name=controller,
+            address=address,
+            contact=contact,
+            jurisdiction=jurisdiction,
+            storage=storage,
+        ),
+        coordinator_key=pinned or None,
+    )
     line = {
         "home": str(made.path),
         "issuer": made.issuer,
@@ -42,6 +83,34 @@ def init(
         "coordinator_token": str(made.coordinator_token),
     }
     typer.echo(json.dumps(line))
+
+
+@app.command()
+def pin_coordinator(
+    home: HomeOption,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its public key (base64url).")],
+) -> None:
+    """Pin the coordinator's public key: only manifests that it signed are shown as task policies.
+
+    Needed for diaries and points. A running service reads it when it starts again.
+    """
+    from consent.service import settings
+    from crypto.wire import parse_public_key
+
+    settings.pin_coordinator(home, parse_public_key(key, what="coordinator key"))
+    typer.echo(json.dumps({"home": str(home), "coordinator_key": key}))
+
+
+@app.command()
+def migrate(home: HomeOption) -> None:
+    """Bring the database of an older fedcart to this version's schema. Back it up before."""
+    from consent.service.database import Database
+    from consent.service.schema import HEAD
+    from consent.service.settings import Settings
+
+    settings = Settings.load(home)
+    Database(settings.url, durable=settings.durable, migrate=True).close()
+    typer.echo(json.dumps({"schema": HEAD}))
 
 
 @app.command()
@@ -61,3 +130,68 @@ def serve(
         port=port,
         on_ready=lambda url: typer.echo(json.dumps({"ready": url})),
     )
+
+
+@notice.command()
+def publish(
+    version: Annotated[str, typer.Argument(help="A version that is shipped, or in HOME/notices.")],
+    home: HomeOption,
+) -> None:
+    """Make a version of the notice the current one.
+
+    Consent to the purposes that it touches ends at once, for every shopper. Prints for how many.
+    """
+    from consent.service.context import opened
+    from consent.service.notices.service import publish as make_current
+    from consent.service.settings import Settings
+
+    with opened(Settings.load(home)) as context:
+        ended = make_current(context, version)
+    typer.echo(json.dumps({"current": version, "consent_ended": ended}))
+
+
+@app.command()
+def expire(home: HomeOption) -> None:
+    """Write down what has expired. Expired consent permits nothing, also before this has run."""
+    from consent.service.context import opened
+    from consent.service.records.service import write_expiries
+    from consent.service.settings import Settings
+
+    with opened(Settings.load(home)) as context:
+        typer.echo(json.dumps({"shoppers": write_expiries(context)}))
+
+
+@app.command()
+def verify(
+    receipt: Annotated[Path, typer.Argument(help="A receipt, as JSON-LD.", metavar="RECEIPT.json")],
+    key: Annotated[str, typer.Option(help="The service's public key, as pinned.")],
+    head: Annotated[
+        Path | None, typer.Option(help="A tree head that you have from elsewhere.")
+    ] = None,
+    earlier_head: Annotated[Path | None, typer.Option(help="A tree head that you kept.")] = None,
+    consistency: Annotated[
+        list[Path] | None, typer.Option(help="A consistency proof between two heads.")
+    ] = None,
+) -> None:
+    """Check a receipt, and the log that it stands in, offline.
+
+    Exit code 0: everything holds; 1: something does not; 2: the files can't be read.
+    """
+    from consent import verify as offline
+    from consent.receipt import Receipt
+    from crypto.errors import InvalidInputError
+    from crypto.wire import SignedRecord, parse_public_key
+
+    try:
+        evidence = offline.Evidence(
+            receipt=Receipt.from_bytes(receipt.read_bytes()),
+            heads=[SignedRecord.from_bytes(f.read_bytes()) for f in (head, earlier_head) if f],
+            proofs=[offline.ConsistencyProof.from_bytes(f.read_bytes()) for f in consistency or ()],
+        )
+        checks = offline.verify(evidence, parse_public_key(key, what="public key"))
+    except (OSError, ValueError, InvalidInputError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    for check in checks:
+        typer.echo(f"{'holds' if check.holds else 'FAILS'}: {check.text}")
+    raise typer.Exit(0 if all(check.holds for check in checks) else 1)

@@ -7,7 +7,7 @@ consent by default.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
@@ -26,6 +26,7 @@ from consent.answers import (
 )
 from consent.participation import ParticipationRequest
 from consent.purpose import Cell, Decision
+from consent.rounds import RoundCalls
 from consent.tasks.task import TaskName
 from consent.transport import call
 from crypto.commit import Commit
@@ -34,7 +35,6 @@ from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord, b64, parse_public_key, public_bytes, thumbprint
 
 MAX_IDS_A_CALL: Final = 10_000
-_AnswerT = TypeVar("_AnswerT", bound=answers.Answer)
 
 
 def fetch_keys(http: httpx.Client) -> ServiceKeys:
@@ -51,11 +51,12 @@ def fetch_keys(http: httpx.Client) -> ServiceKeys:
     return ServiceKeys(issuer=answer.issuer, key=key)
 
 
-class ConsentClient:
+class ConsentClient(RoundCalls):
     """Calls to one consent service, whose public key is pinned.
 
     ``http`` carries the base URL and timeouts. ``coordinator_token`` is needed for ``eligible``,
-    ``commit``, ``read_commit`` and ``funnel`` only. ``clock`` gives Unix seconds.
+    ``commit``, ``read_commit``, ``funnel``, ``publish_policy``, ``released`` and ``round`` only.
+    ``clock`` gives Unix seconds.
     """
 
     def __init__(
@@ -66,9 +67,8 @@ class ConsentClient:
         coordinator_token: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._http = http
+        super().__init__(http, coordinator_token=coordinator_token)
         self._key = service_key
-        self._coordinator_token = coordinator_token
         self._clock = clock
 
     def keys(self) -> ServiceKeys:
@@ -292,21 +292,6 @@ class ConsentClient:
         """
         return self._coordinate(
             "GET", "/v1/funnel", Funnel, params={"task": task, "round": round_id}
-        )
-
-    def _coordinate(
-        self,
-        method: str,
-        path: str,
-        form: type[_AnswerT],
-        *,
-        body: object = None,
-        params: Mapping[str, str] | None = None,
-    ) -> _AnswerT:
-        if self._coordinator_token is None:
-            raise ConsentError(f"{path} is for the coordinator; pass coordinator_token.")
-        return call(
-            self._http, method, path, form, body=body, params=params, token=self._coordinator_token
         )
 
 

@@ -9,15 +9,20 @@ change                                    epoch  floor  older grants
 ========================================  =====  =====  ======
 only cells given or renewed               + 1    same   stand
 any cell refused or withdrawn             + 1    epoch  dead
+any given cell expired                    + 1    epoch  dead
 another client paired in place of hers    + 1    epoch  dead
 the same client paired again              same   same   stand
 ========================================  =====  =====  ======
+
+Consent expires when its time is over or when a new notice changes what it was given for. Time
+needs no job to pass: ``at`` is her consent as the clock makes it, whether or not the expiry was
+written down yet, so a grant never outlives the consent that it rests on.
 
 The rules know no framework and no storage; the service asks them inside its transactions.
 Source: W3C DPV 2 consent states; GDPR art. 7(3) (withdrawing is as easy as giving).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -69,11 +74,14 @@ class ShopperConsent:
         epoch: counts her changes; never falls.
         floor: the oldest epoch whose grants may still stand; at most ``epoch``.
         cells: state of each decided cell; a cell that is missing is unknown.
+        ends: when the consent of a given cell ends, Unix milliseconds; a cell that is missing
+            ends only when she or a new notice ends it.
     """
 
     epoch: int
     floor: int
     cells: Mapping[Cell, ConsentState] = field(default_factory=dict)
+    ends: Mapping[Cell, int] = field(default_factory=dict)
 
     def state(self, cell: Cell) -> ConsentState:
         """The state of a cell; unknown where nothing was decided."""
@@ -100,6 +108,41 @@ class ShopperConsent:
             return next_state(self.state(cell), decision)
         except TransitionError as error:
             raise TransitionError(f"{cell.purpose} / {cell.category}: {error}") from error
+
+    def due(self, now: int) -> frozenset[Cell]:
+        """The given cells whose time is over at ``now`` (Unix milliseconds)."""
+        live = (cell for cell, end in self.ends.items() if end <= now)
+        return frozenset(cell for cell in live if self.state(cell) in LIVE_STATES)
+
+    def touched(self, purposes: Collection[Purpose]) -> frozenset[Cell]:
+        """The given cells of some purposes: what a notice that changes those purposes ends."""
+        return frozenset(
+            cell
+            for cell, state in self.cells.items()
+            if cell.purpose in purposes and state in LIVE_STATES
+        )
+
+    def lapse(self, cells: Collection[Cell]) -> Self:
+        """Her consent after some given cells expired; unchanged if there are none.
+
+        Raises:
+            TransitionError: one of them is not given, so there is nothing that could expire.
+        """
+        if not cells:
+            return self
+        idle = [cell for cell in cells if self.state(cell) not in LIVE_STATES]
+        if idle:
+            raise TransitionError(f"{idle[0].purpose} / {idle[0].category} is not given.")
+        return replace(
+            self,
+            epoch=self.epoch + 1,
+            floor=self.epoch + 1,
+            cells={**self.cells, **dict.fromkeys(cells, ConsentState.EXPIRED)},
+        )
+
+    def at(self, now: int) -> Self:
+        """Her consent at ``now`` (Unix milliseconds): whatever is due has expired."""
+        return self.lapse(self.due(now))
 
     def moved(self) -> Self:
         """Her consent after another client took the place of hers: grants of the old one die."""

@@ -16,6 +16,20 @@ from crypto.errors import ConsentError, InvalidInputError
 _AnswerT = TypeVar("_AnswerT", bound=Answer)
 
 
+class RefusalError(ConsentError):
+    """The service answered, with a status other than success.
+
+    Attributes:
+        status: the HTTP status.
+        kind: the problem's type, ``about:blank`` where it has none of its own.
+    """
+
+    def __init__(self, message: str, *, status: int, kind: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+
 def check_address(text: str) -> str:
     """A service's address as an operator enters it.
 
@@ -56,13 +70,22 @@ def call(
         # ValueError: text that no header or body can carry; RuntimeError: a closed client.
         raise ConsentError(f"The consent service can't be reached for {path}.") from error
     if not response.is_success:
-        raise ConsentError(
-            f"The consent service answered {response.status_code} to {path}{_detail(response)}"
+        raise RefusalError(
+            f"The consent service answered {response.status_code} to {path}{_detail(response)}",
+            status=response.status_code,
+            kind=_kind(response),
         )
     try:
         return form.model_validate_json(response.content)
     except ValidationError as error:
         raise ConsentError(f"The consent service's answer to {path} is malformed.") from error
+
+
+def _kind(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["type"])
+    except (ValueError, KeyError, TypeError):
+        return "about:blank"
 
 
 def _detail(response: httpx.Response) -> str:

@@ -1,9 +1,9 @@
 """The conductor: runs one planned round over a Flower Grid, in the order that privacy needs.
 
-select -> contribute -> repair -> commit -> reserve -> add -> open -> finish -> publish. A crash at
-any point leaves either no release or exactly one: the consent service, the ledger, the key
-holders and the registry each answer a repeated request with what they already have, and the
-round's journal lets a coordinator that starts again go on from where it was.
+policy -> select -> contribute -> repair -> commit -> reserve -> add -> open -> finish -> publish
+-> report. A crash at any point leaves either no release or exactly one: the consent service, the
+ledger, the key holders and the registry each answer a repeated request with what they already
+have, and the round's journal lets a coordinator that starts again go on from where it was.
 """
 
 import time
@@ -35,6 +35,7 @@ from server.keyholders import HolderEndpoint, open_sum
 from server.ledger import Ledger
 from server.record import Watch, record_of
 from server.registry import Registry, Release
+from server.reports import report
 from server.rounds import (
     PlannedRound,
     RoundTerms,
@@ -104,9 +105,11 @@ def run_round(
     existing = federation.registry.load(task.name, round_id)
     if existing is not None:
         journal.clear()
+        report(existing, federation.registry, federation.consent)
         return existing
     watch, tally = Watch(), Tally()
     planned = _planned(task, plan, federation, round_id, journal)
+    federation.consent.publish_policy(planned.record, task=task.name, round_id=round_id)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
         _collect(grid, members, planned, federation, journal, watch, tally)
@@ -115,6 +118,7 @@ def run_round(
     finished = _release(planned, federation, journal, committed, watch, tally)
     federation.registry.save(finished)
     journal.clear()
+    report(finished, federation.registry, federation.consent)
     return finished
 
 

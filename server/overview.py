@@ -57,7 +57,11 @@ class PlanOverview:
 
 @dataclass(frozen=True, kw_only=True)
 class StatusOverview:
-    """Ledger and releases. ``budget`` and ``remaining`` are None where privacy is off."""
+    """Ledger and releases. ``budget`` and ``remaining`` are None where privacy is off.
+
+    Each release also says whether it was ``reported``: the consent service has written its diaries
+    and points.
+    """
 
     budget: float | None
     delta: float
@@ -118,7 +122,14 @@ def status_overview(home: CoordinatorHome) -> StatusOverview:
         delta=plan.delta,
         spent=spent,
         remaining=_finite(max(0.0, budget - spent)),
-        releases=tuple(Registry(releases).records() if releases.exists() else ()),
+        releases=_releases(Registry(releases)) if releases.exists() else (),
+    )
+
+
+def _releases(registry: Registry) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        record | {"reported": registry.is_reported(record["task"], record["round"])}
+        for record in registry.records()
     )
 
 
@@ -147,7 +158,7 @@ def status_table(found: StatusOverview) -> Table:
     table = Table(title="Releases")
     table.add_column("Task", no_wrap=True)
     table.add_column("Round", no_wrap=True)
-    for name in ("ε", "Clients", "Shoppers", "Noise"):
+    for name in ("ε", "Clients", "Shoppers", "Noise", "Diaries"):
         table.add_column(name, justify="right")
     for record in found.releases:
         charged = record["epsilon"]
@@ -158,5 +169,6 @@ def status_table(found: StatusOverview) -> Table:
             f"{record['clients']:,}",
             f"{record['shoppers']:,}",
             f"{record['noise_stddev']:.3g}",
+            "written" if record["reported"] else "not yet",
         )
     return table

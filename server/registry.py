@@ -97,6 +97,18 @@ class Registry:
             commit=SignedRecord.from_bytes((place / "commit.json").read_bytes()),
         )
 
+    def is_reported(self, task: str, round_id: str) -> bool:
+        """Whether the consent service has written the diaries and points of a release."""
+        return self._receipt(task, round_id).exists()
+
+    def mark_reported(self, task: str, round_id: str) -> None:
+        """Remember that it has; a release that is not marked is reported again."""
+        self._receipt(task, round_id).touch()
+
+    def _receipt(self, task: str, round_id: str) -> Path:
+        place = self._place(task, round_id)
+        return place.with_name(f".{place.name}.reported")
+
     def records(self) -> list[dict[str, Any]]:
         """The privacy and cost records of all releases, oldest first."""
         files = [

@@ -24,6 +24,7 @@ from server.home import CoordinatorHome
 from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
 from server.registry import Registry, Release
+from server.reports import report_missing
 from server.rounds import RoundTerms
 from server.schedule import Schedule, TrainingPlan, schedule
 
@@ -55,6 +56,7 @@ def train(
     catalogue = home.load_catalogue()
     planned = schedule(home.plan, items=len(catalogue))
     federation = compose(home, catalogue, progress=progress, http=http or _http, clock=clock)
+    report_missing(federation.registry, federation.consent)
     members = roll_call(grid, timeout=home.plan.timeout)
     releases: dict[TaskName, Release] = {}
     for name, plan in planned.plans.items():

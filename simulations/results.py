@@ -103,6 +103,9 @@ def _consent(outcome: Outcome) -> dict[str, int]:
         "personalising": sum(choice.personalises for choice in choices),
         "withdrawn_before_commit": sum(each["withdrawn_before_commit"] for each in counted),
         "aggregated_after_withdrawal": sum(each["aggregated_after_withdrawal"] for each in counted),
+        "collecting_points": sum(choice.collects for choice in choices),
+        "points_issued": sum(each["points_issued"] for each in counted),
+        "diary_entries": sum(each["diary_entries"] for each in counted),
     }
 
 

@@ -11,7 +11,13 @@ from consent.service.database import Database
 from consent.service.funnel.endpoints import router as funnel
 from consent.service.grants.endpoints import router as grants
 from consent.service.limits import Limits
+from consent.service.log.endpoints import router as log
+from consent.service.notices.endpoints import router as notices
+from consent.service.notices.service import publish_first
+from consent.service.points.endpoints import router as points
 from consent.service.problems import add_handlers
+from consent.service.receipts.endpoints import router as receipts
+from consent.service.rounds.endpoints import router as rounds
 from consent.service.schemas import Schema
 from consent.service.settings import Settings
 from consent.service.shoppers.endpoints import router as shoppers
@@ -57,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         key=settings.load_key(),
         database=Database(settings.url, durable=settings.durable),
     )
+    publish_first(context)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -77,6 +84,8 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     app.get("/v1/healthz", tags=["service"])(_health)
     app.get("/v1/keys", tags=["service"])(_keys)
-    for router in (shoppers, grants, standing, commits, funnel):
+    for router in (shoppers, grants, standing, commits, funnel, notices, log, receipts):
+        app.include_router(router)
+    for router in (rounds, points):
         app.include_router(router)
     return app

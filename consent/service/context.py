@@ -1,5 +1,7 @@
 """What every endpoint works with: settings, database and signing key of one service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -34,6 +36,20 @@ class Context:
     def new_token(self) -> str:
         """A fresh bearer token of 256 random bits."""
         return b64(self.settings.entropy(32))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Context]:
+    """A context for one command, closed at its end.
+
+    Raises:
+        InvalidInputError: the key or the database can't be used.
+    """
+    database = Database(settings.url, durable=settings.durable)
+    try:
+        yield Context(settings=settings, database=database, key=settings.load_key())
+    finally:
+        database.close()
 
 
 async def _context(request: Request) -> Context:

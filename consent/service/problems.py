@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from consent.service.database import DatabaseBusyError
+from consent.notice import OutdatedNoticeError
+from consent.service.database import DatabaseBusyError, DatabaseLostError
 from consent.standing import TransitionError
 from crypto.errors import InvalidInputError
 
@@ -21,12 +22,16 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An answer other than success: an HTTP status and a sentence for the caller."""
+    """An answer other than success: an HTTP status and a sentence for the caller.
 
-    def __init__(self, status: int, detail: str) -> None:
+    ``kind`` is the problem's type, a URI, where callers must tell it from others of its status.
+    """
+
+    def __init__(self, status: int, detail: str, *, kind: str = "about:blank") -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.kind = kind
 
 
 class ProblemDetails(BaseModel):
@@ -51,10 +56,12 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem_response(status: int, detail: str, *, errors: list[str] | None = None) -> JSONResponse:
+def problem_response(
+    status: int, detail: str, *, errors: list[str] | None = None, kind: str = "about:blank"
+) -> JSONResponse:
     """One problem as a response; a 401 names the scheme to use."""
     body = ProblemDetails(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors
+        type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors
     )
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return JSONResponse(
@@ -70,10 +77,11 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, error: Problem) -> JSONResponse:
-        return problem_response(error.status, error.detail)
+        return problem_response(error.status, error.detail, kind=error.kind)
 
+    @app.exception_handler(OutdatedNoticeError)
     @app.exception_handler(TransitionError)
-    async def _transition(_request: Request, error: TransitionError) -> JSONResponse:
+    async def _transition(_request: Request, error: Exception) -> JSONResponse:
         return problem_response(409, str(error))
 
     @app.exception_handler(InvalidInputError)
@@ -81,7 +89,8 @@ def add_handlers(app: FastAPI) -> None:
         return problem_response(422, str(error))
 
     @app.exception_handler(DatabaseBusyError)
-    async def _busy(_request: Request, error: DatabaseBusyError) -> JSONResponse:
+    @app.exception_handler(DatabaseLostError)
+    async def _busy(_request: Request, error: Exception) -> JSONResponse:
         return problem_response(503, str(error))
 
     @app.exception_handler(RequestValidationError)

@@ -1,8 +1,9 @@
 """What one consent service is configured with, and the folder that keeps it.
 
 A home folder holds four files: ``settings.json``, ``signing.key`` (Ed25519, PEM, 0600),
-``coordinator.token`` (0600, for the operator to hand over) and ``consent.db``. The service itself
-keeps only a hash of the coordinator's token.
+``coordinator.token`` (0600, for the operator to hand over) and ``consent.db``, which is missing
+where ``settings.json`` names a PostgreSQL database. The service itself keeps only a hash of the
+coordinator's token.
 """
 
 import os
@@ -12,9 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,12 +23,27 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from consent.incentive import SHIPPED_TEXTS, Incentive
+from consent.notice import SHIPPED
+from consent.receipt import NOBODY_STATED, Controller
+from consent.service.backends import check_url
 from consent.service.tokens import token_hash
 from crypto.errors import InvalidInputError
 from crypto.grant import MAX_LIFETIME_S
-from crypto.wire import b64, canonical, get_int, get_str, parse_object, public_bytes
+from crypto.wire import (
+    b64,
+    canonical,
+    get_int,
+    get_str,
+    parse_object,
+    parse_public_key,
+    public_bytes,
+)
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+VALIDITY_DAYS: Final = 396  # 13 months
+MAX_VALIDITY_DAYS: Final = 1827  # five years
+_OPTIONAL: Final = {"database", "validity_days", "controller", "coordinator_key", "incentive"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +51,19 @@ class Settings:
     """The configuration of one consent service.
 
     Attributes:
-        database: path of the SQLite file, or an SQLAlchemy URL.
+        database: path of the SQLite file, or ``postgresql+psycopg://USER@HOST/DATABASE``. It may
+            hold a password and is never shown.
         signing_key: path of the Ed25519 key that signs grants and commits; readable by its owner
             alone.
         issuer: the name that grants carry.
         coordinator_token_hash: hex SHA-256 of the coordinator's bearer token.
         grant_lifetime_s: seconds a grant lives, 1 to 600.
+        validity_days: days until consent that was given expires, 1 to 1827.
+        controller: who is responsible for the data, as receipts name her.
+        notices: folders of the notice versions that can be published.
+        coordinator_key: the key that signs manifests; without it no task policy is taken.
+        incentive: the terms of value sharing.
+        incentive_texts: the folder of the financial-incentive notice.
         durable: wait for the disk before a change is acknowledged. Only simulations may say
             False: after a power failure a withdrawal that was acknowledged could be gone.
         max_body_bytes: largest request body that is read.
@@ -49,11 +72,17 @@ class Settings:
             exactly pass their own.
     """
 
-    database: Path | str
+    database: Path | str = field(repr=False)
     signing_key: Path
     issuer: str
     coordinator_token_hash: str = field(repr=False)
     grant_lifetime_s: int = MAX_LIFETIME_S
+    validity_days: int = VALIDITY_DAYS
+    controller: Controller = NOBODY_STATED
+    notices: tuple[Path, ...] = (SHIPPED,)
+    coordinator_key: Ed25519PublicKey | None = None
+    incentive: Incentive = field(default_factory=Incentive)
+    incentive_texts: Path = SHIPPED_TEXTS
     durable: bool = True
     max_body_bytes: int = MAX_BODY_BYTES
     clock: Callable[[], float] = time.time
@@ -63,6 +92,10 @@ class Settings:
         if not 1 <= self.grant_lifetime_s <= MAX_LIFETIME_S:
             raise InvalidInputError(
                 f"Expected grant_lifetime_s={self.grant_lifetime_s} within 1..{MAX_LIFETIME_S}."
+            )
+        if not 1 <= self.validity_days <= MAX_VALIDITY_DAYS:
+            raise InvalidInputError(
+                f"Expected validity_days={self.validity_days} within 1..{MAX_VALIDITY_DAYS}."
             )
         if not self.issuer:
             raise InvalidInputError("A consent service has an issuer name; pass --issuer.")
@@ -107,14 +140,25 @@ class Settings:
             raise InvalidInputError(
                 f"No consent service at {home}; run fedcart consent init --home {home} first."
             ) from error
-        if value.keys() != {"issuer", "coordinator_token_hash", "grant_lifetime_s"}:
+        if value.keys() - _OPTIONAL != {"issuer", "coordinator_token_hash", "grant_lifetime_s"}:
             raise InvalidInputError(f"{path} has missing or unknown fields.")
         return cls(
-            database=home / "consent.db",
+            database=get_str(value, "database") if "database" in value else home / "consent.db",
             signing_key=home / "signing.key",
             issuer=get_str(value, "issuer"),
             coordinator_token_hash=get_str(value, "coordinator_token_hash"),
             grant_lifetime_s=get_int(value, "grant_lifetime_s", low=1, high=MAX_LIFETIME_S),
+            validity_days=get_int(
+                {"validity_days": VALIDITY_DAYS, **value},
+                "validity_days",
+                low=1,
+                high=MAX_VALIDITY_DAYS,
+            ),
+            controller=Controller.from_json(value.get("controller", {})),
+            notices=(SHIPPED, own) if (own := home / "notices").is_dir() else (SHIPPED,),
+            coordinator_key=_pinned(value),
+            incentive=Incentive.from_json(value.get("incentive", {})),
+            incentive_texts=own if (own := home / "incentive").is_dir() else SHIPPED_TEXTS,
         )
 
 
@@ -132,34 +176,87 @@ class Home:
         return self.path / "coordinator.token"
 
 
-def create_home(home: Path, *, issuer: str, grant_lifetime_s: int = MAX_LIFETIME_S) -> Home:
+def create_home(
+    home: Path,
+    *,
+    issuer: str,
+    grant_lifetime_s: int = MAX_LIFETIME_S,
+    database: str | None = None,
+    validity_days: int = VALIDITY_DAYS,
+    controller: Controller = NOBODY_STATED,
+    coordinator_key: Ed25519PublicKey | None = None,
+) -> Home:
     """Create the key, the coordinator's token and the settings of a new consent service.
 
     Guarantee: all files are readable by their owner alone and nothing that exists is overwritten.
 
+    Args:
+        home: the folder to make.
+        issuer: the name that grants carry.
+        grant_lifetime_s: seconds a grant lives, 1 to 600.
+        database: the URL of a PostgreSQL database; without it the home holds an SQLite file.
+        validity_days: days until consent that was given expires.
+        controller: who is responsible for the data.
+        coordinator_key: the key that signs manifests, if it is there yet.
+
     Raises:
         InvalidInputError: the folder already holds a consent service, or a setting is refused.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     key, token = Ed25519PrivateKey.generate(), secrets.token_urlsafe(32)
     settings = Settings(
-        database=home / "consent.db",
+        database=database or home / "consent.db",
         signing_key=home / "signing.key",
         issuer=issuer,
         coordinator_token_hash=token_hash(token),
         grant_lifetime_s=grant_lifetime_s,
+        validity_days=validity_days,
+        controller=controller,
     )
+    check_url(settings.url)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     _write_secret(settings.signing_key, pem)
     _write_secret(home / "coordinator.token", token.encode())
-    public = {
+    public: dict[str, object] = {
         "issuer": issuer,
         "coordinator_token_hash": settings.coordinator_token_hash,
         "grant_lifetime_s": grant_lifetime_s,
+        "validity_days": validity_days,
+        "controller": controller.to_json(),
     }
+    if coordinator_key is not None:
+        public["coordinator_key"] = b64(public_bytes(coordinator_key))
+    if database is not None:
+        public["database"] = database
+    else:  # SQLite's own files beside it copy its permissions
+        _write_secret(home / "consent.db", b"")
     _write_secret(home / "settings.json", canonical(public))
-    _write_secret(home / "consent.db", b"")  # SQLite's own files beside it copy its permissions
     return Home(path=home, issuer=issuer, public_key=b64(public_bytes(key.public_key())))
+
+
+def pin_coordinator(home: Path, key: Ed25519PublicKey) -> None:
+    """Pin the key that signs manifests. A running service reads it when it starts again.
+
+    Raises:
+        InvalidInputError: no consent service there, or another key is pinned.
+    """
+    pinned = Settings.load(home).coordinator_key
+    if pinned is not None and public_bytes(pinned) != public_bytes(key):
+        raise InvalidInputError(
+            f"{home} has another coordinator's key pinned; a new coordinator needs a consent "
+            "service of its own."
+        )
+    path, draft = home / "settings.json", home / ".settings.draft"
+    value = parse_object(path.read_bytes(), what=str(path))
+    draft.unlink(missing_ok=True)
+    _write_secret(draft, canonical({**value, "coordinator_key": b64(public_bytes(key))}))
+    draft.replace(path)
+
+
+def _pinned(value: dict[str, Any]) -> Ed25519PublicKey | None:
+    if "coordinator_key" not in value:
+        return None
+    return parse_public_key(get_str(value, "coordinator_key"), what="coordinator_key")
 
 
 def _write_secret(path: Path, data: bytes) -> None:

@@ -4,18 +4,36 @@ Times are Unix milliseconds. ``consent_event`` is the history of every decision;
 can't be changed or deleted, by trigger. Grants and commits remember the last event that preceded
 them (``after_event``): event numbers only grow and writers are serialised, so the history alone
 tells which came first, whatever the clock did.
+
+The tables are made by the migrations, never from here; a test holds the two to each other. After a
+change here, draft a migration (``consent.service.migrations.draft`` says how).
 """
 
-from sqlalchemy import Connection, Index, MetaData, Table, UniqueConstraint, event
+from typing import Final
+
+from sqlalchemy import BigInteger, Index, Integer, MetaData, UniqueConstraint
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+# 64 bits on every database; SQLite's rows are numbered by INTEGER, which has 64 there.
+BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
+# Constraints with names can be changed by a later migration, whichever database it is.
+_NAMES: Final = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
 
-class Base(SQLModel, registry=registry()):
+
+class Base(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
     """The consent service's own tables, apart from any other service's in the same process."""
 
 
 METADATA: MetaData = Base.metadata
+# Tables whose rows can't be changed or deleted; a slice with tables of its own adds their names.
+APPEND_ONLY: Final[set[str]] = {"consent_event", "round_commit", "committed_grant"}
 
 
 class Shopper(Base, table=True):
@@ -27,11 +45,11 @@ class Shopper(Base, table=True):
     token_hash: str
     epoch: int = Field(ge=0)
     floor: int = Field(ge=0)
-    created_at: int
+    created_at: int = Field(sa_type=BIG)
 
 
 class ConsentEvent(Base, table=True):
-    """One decision about one cell, for ever."""
+    """One change of one cell, for ever, and the number of its leaf in the log."""
 
     __tablename__ = "consent_event"
     __table_args__ = (
@@ -39,18 +57,24 @@ class ConsentEvent(Base, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     shopper_id: str = Field(foreign_key="shopper.id")
     purpose: str
     category: str
     state: str
     notice_version: str
+    language: str
     epoch: int
-    time: int
+    time: int = Field(sa_type=BIG)
+    expires_at: int | None = Field(sa_type=BIG)
+    leaf: int = Field(sa_type=BIG, unique=True)
 
 
 class Consent(Base, table=True):
-    """The state of one cell now; ``since`` is the time and ``epoch`` the epoch of its decision."""
+    """The state of one cell now; ``since`` is the time and ``epoch`` the epoch of its decision.
+
+    ``expires_at`` is set while consent is given: from then on the cell counts as expired.
+    """
 
     __tablename__ = "consent"
 
@@ -60,7 +84,8 @@ class Consent(Base, table=True):
     state: str
     notice_version: str
     epoch: int
-    since: int
+    since: int = Field(sa_type=BIG)
+    expires_at: int | None = Field(sa_type=BIG, index=True)
 
 
 class Client(Base, table=True):
@@ -101,9 +126,9 @@ class Grant(Base, table=True):
     epoch: int
     notice_version: str
     categories: str
-    issued_at: int
-    expires_at: int
-    after_event: int
+    issued_at: int = Field(sa_type=BIG)
+    expires_at: int = Field(sa_type=BIG)
+    after_event: int = Field(sa_type=BIG)
 
 
 class Refusal(Base, table=True):
@@ -123,14 +148,14 @@ class RoundCommit(Base, table=True):
     __tablename__ = "round_commit"
     __table_args__ = (UniqueConstraint("task", "round_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     task: str
     round_id: str
     request_hash: str
     record: bytes
     dropped: str
-    committed_at: int
-    after_event: int
+    committed_at: int = Field(sa_type=BIG)
+    after_event: int = Field(sa_type=BIG)
 
 
 class CommittedGrant(Base, table=True):
@@ -139,20 +164,5 @@ class CommittedGrant(Base, table=True):
     __tablename__ = "committed_grant"
 
     token_id: str = Field(foreign_key="participation_grant.token_id", primary_key=True)
-    commit_id: int = Field(foreign_key="round_commit.id", index=True)
+    commit_id: int = Field(foreign_key="round_commit.id", index=True, sa_type=BIG)
     upload: str
-
-
-def _freeze(table: str) -> None:
-    def create_triggers(_table: Table, connection: Connection, **_: object) -> None:
-        for action in ("UPDATE", "DELETE"):
-            connection.exec_driver_sql(
-                f"CREATE TRIGGER {table}_no_{action.lower()} BEFORE {action} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
-
-    event.listen(METADATA.tables[table], "after_create", create_triggers)
-
-
-for _name in ("consent_event", "round_commit", "committed_grant"):
-    _freeze(_name)

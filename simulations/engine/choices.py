@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consent.incentive import OPT_IN
 from consent.purpose import Category, Cell, Decision, Purpose
 from simulations.engine.scenario import Consent
 
@@ -31,6 +32,11 @@ class Choice:
         return self.decisions[TRAINING] is Decision.GIVEN
 
     @property
+    def collects(self) -> bool:
+        """Whether she opted in to points."""
+        return self.decisions[OPT_IN] is Decision.GIVEN
+
+    @property
     def personalises(self) -> bool:
         """Whether she wants recommendations on her device."""
         return self.decisions[_ON_DEVICE] is Decision.GIVEN
@@ -38,11 +44,13 @@ class Choice:
 
 def draw(shoppers: Sequence[str], rates: Consent, *, seed: int) -> dict[str, Choice]:
     """Each shopper's choice; the same seed gives the same."""
-    rng = np.random.default_rng([seed, 0xC0])
-    return {shopper: _choose(rates, rng.random(5)) for shopper in shoppers}
+    rng, points = np.random.default_rng([seed, 0xC0]), np.random.default_rng([seed, 0xC1])
+    return {shopper: _choose(rates, rng.random(5), points.random()) for shopper in shoppers}
 
 
-def _choose(rates: Consent, chance: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Choice:
+def _choose(
+    rates: Consent, chance: np.ndarray[tuple[int], np.dtype[np.float64]], points: float
+) -> Choice:
     which, withdraws, place, time_context, location = chance.tolist()
     personal = which >= rates.refuse
     trains = which >= rates.refuse + rates.personal_only
@@ -54,6 +62,7 @@ def _choose(rates: Consent, chance: np.ndarray[tuple[int], np.dtype[np.float64]]
             agrees=personal and drawn < share
         )
         decisions[Cell(Purpose.TRAIN, category)] = _decision(agrees=trains and drawn < share)
+    decisions[OPT_IN] = _decision(agrees=trains and points < rates.value_sharing)
     leaves = trains and withdraws < rates.withdraw
     return Choice(decisions=decisions, withdraws=place if leaves else None)
 

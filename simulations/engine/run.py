@@ -44,7 +44,8 @@ class Outcome:
 
     Attributes:
         training: releases by task, and what was left out.
-        funnel: consent counts by task, as the consent service audits them.
+        funnel: consent counts by task, as the consent service audits them, with the round's
+            diary entries and points.
         contributed: clients (thumbprints) that are in every released sum.
         seconds: wall-clock by phase.
     """
@@ -167,10 +168,14 @@ def _funnel(world: World, result: Training) -> dict[TaskName, dict[str, int]]:
         service_key=coordinator.consent_key,
         coordinator_token=coordinator.consent_token,
     )
-    return {
-        name: consent.funnel(name, release.round_id).model_dump()
-        for name, release in result.releases.items()
-    }
+    counted: dict[TaskName, dict[str, int]] = {}
+    for name, release in result.releases.items():
+        written = consent.round(name, release.round_id)
+        counted[name] = consent.funnel(name, release.round_id).model_dump() | {
+            "diary_entries": written.diary_entries,
+            "points_issued": written.points_issued,
+        }
+    return counted
 
 
 def _contributed(consent_key: Ed25519PublicKey, result: Training) -> frozenset[str]:

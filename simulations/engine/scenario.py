@@ -62,7 +62,8 @@ class Consent:
 
     ``refuse``: nothing at all; ``personal_only``: recommendations on the device, no training;
     ``withdraw``: of those who train, withdraw between selection and commit of some round;
-    ``time_context``, ``location``: of those who train, also grant these categories.
+    ``time_context``, ``location``: of those who train, also grant these categories;
+    ``value_sharing``: of those who train, opt in to points.
     """
 
     refuse: float = 0.06
@@ -70,6 +71,7 @@ class Consent:
     withdraw: float = 0.01
     time_context: float = 0.7
     location: float = 0.5
+    value_sharing: float = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,9 +78,11 @@ def make_keys(folder: Path, *, private: bool, z_floor: float = Z_FLOOR) -> Keys:
 
     With privacy off there is no floor to the noise.
     """
-    made = create_home(folder / "consent", issuer="fedcart-simulation")
-    consent = parse_public_key(made.public_key, what="consent key")
     coordinator = Ed25519PrivateKey.generate()
+    made = create_home(
+        folder / "consent", issuer="fedcart-simulation", coordinator_key=coordinator.public_key()
+    )
+    consent = parse_public_key(made.public_key, what="consent key")
     pins = Pins(
         coordinator=coordinator.public_key(),
         consent=consent,

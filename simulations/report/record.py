@@ -74,6 +74,9 @@ class Funnel(Record):
     personalising: Count | None = None
     withdrawn_before_commit: Count
     aggregated_after_withdrawal: Count
+    collecting_points: Count | None = None
+    points_issued: Count | None = None
+    diary_entries: Count | None = None
 
 
 class Task(Record):

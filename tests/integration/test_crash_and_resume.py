@@ -28,7 +28,7 @@ SCENARIO = Scenario(
     name="crash",
     data=Data(source="synthetic", shoppers=24, items=30, stores=1),
     privacy=Privacy(epsilon=8.0, min_clients=4),
-    consent=Consent(refuse=0.0, personal_only=0.0, withdraw=0.0),
+    consent=Consent(refuse=0.0, personal_only=0.0, withdraw=0.0, value_sharing=1.0),
     tasks=Tasks(recent_popularity=0.0, item_item=0.0),
     engine=Engine(services="embedded", workers=0),
 )
@@ -56,6 +56,16 @@ class Scene:
             progress=lambda _phase, _done, _total: None,
             http=connect,
         )
+
+    def diaries(self) -> set[tuple[str, int]]:
+        """Round and balance of every shopper, who has exactly one entry."""
+        found = set()
+        for registered in self.world.shoppers.values():
+            consent = self.world.consent
+            [entry] = consent.diary(registered.shopper, registered.token).entries
+            points = consent.points(registered.shopper, registered.token)
+            found.add((entry.round, points.balance))
+        return found
 
     @property
     def spent_rows(self) -> float:
@@ -108,6 +118,8 @@ def _crash_after(method: Callable[..., Any], *, calls: int = 1) -> Callable[...,
 
 POINTS: list[tuple[type, str, Callable[..., Any]]] = [
     (Journal, "start", _crash_after),
+    (ConsentClient, "publish_policy", _crash_before),
+    (ConsentClient, "publish_policy", _crash_after),
     (Journal, "put", lambda method: _crash_after(method, calls=3)),
     (ConsentClient, "commit", _crash_before),
     (ConsentClient, "commit", _crash_after),
@@ -119,6 +131,9 @@ POINTS: list[tuple[type, str, Callable[..., Any]]] = [
     (Registry, "save", _crash_before),
     (Registry, "save", _crash_after),
     (Journal, "clear", _crash_before),
+    (ConsentClient, "released", _crash_before),
+    (ConsentClient, "released", _crash_after),
+    (Registry, "mark_reported", _crash_before),
 ]
 
 
@@ -143,6 +158,7 @@ def test_every_persist_point_resumes_to_one_release(
     assert again.commit == release.commit
     assert np.array_equal(again.total.values, release.total.values)
     assert scene.spent_rows == pytest.approx(release.record["epsilon"])
+    assert scene.diaries() == {("1-popularity", 5)}
 
 
 def test_one_key_holder_lost_after_the_commit_changes_nothing(

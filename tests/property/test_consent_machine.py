@@ -4,11 +4,14 @@ A model keeps its own numbered account of what happened: a grant is dead once it
 or moved to another client, at a later step. It knows nothing of epochs, floors or events.
 """
 
+import hmac
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,17 +22,24 @@ from hypothesis.stateful import (
     MultipleResults,
     RuleBasedStateMachine,
     initialize,
+    invariant,
     multiple,
     precondition,
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import text
 
 from consent import standing as rules
 from consent.answers import Committed, Offer
+from consent.log import tree
 from consent.purpose import Category, Cell, Decision, Purpose
+from consent.service.records.repository import LogRepository
 from crypto.errors import ConsentError
+from tests import postgres
+from tests.postgres import Postgres
 from tests.unit.consent.harness import CONTEXT, NOTICE, TASK, TRAIN_PURCHASES, Device, Stage
+from tests.unit.consent.log import slow
 
 OTHER = Cell(Purpose.RESEARCH, Category.BROWSING)
 EFFORT = settings(max_examples=20, stateful_step_count=40, deadline=None)
@@ -37,6 +47,33 @@ STRANGE = Offer(upload="f" * 64, client="c" * 43, grants=("0" * 32,))
 cells = st.sampled_from([TRAIN_PURCHASES, TRAIN_PURCHASES, OTHER])
 first_decisions = st.dictionaries(cells, st.sampled_from([Decision.GIVEN, Decision.REFUSED]))
 any_decisions = st.dictionaries(cells, st.sampled_from(list(Decision)), min_size=1)
+
+_EVENTS = text("SELECT * FROM consent_event ORDER BY id")
+_KEYS = text("SELECT shopper_id, key FROM log_key")
+_NODES = text("SELECT position, hash FROM log_node")
+
+
+def log_size(nodes: Mapping[int, bytes]) -> int:
+    """How many leaves a full set of nodes belongs to: n leaves have 2n - popcount(n) nodes."""
+    sizes = range(len(nodes) + 1)
+    return next(n for n in sizes if 2 * n - n.bit_count() == len(nodes))
+
+
+def _leaf_input(row: Any, key: bytes) -> bytes:
+    """The leaf as docs/records.md describes it."""
+    event = {
+        "category": row.category,
+        "epoch": row.epoch,
+        "expires_at": row.expires_at,
+        "language": row.language,
+        "notice": row.notice_version,
+        "purpose": row.purpose,
+        "shopper": row.shopper_id,
+        "state": row.state,
+        "time": row.time,
+    }
+    message = json.dumps(event, separators=(",", ":")).encode()
+    return hmac.digest(key, message, "sha256")
 
 
 @dataclass
@@ -63,11 +100,14 @@ class Interleavings(RuleBasedStateMachine):
     people = Bundle("people")
     broken = False
     violations = 0
+    databases: Postgres | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.stage = Stage(self.folder / "consent")
+        self.url = self.databases.take() if self.databases else None
+        name = postgres.text(self.url) if self.url else None
+        self.stage = Stage(self.folder / "consent", database=lambda: name)
         self.step = 0
         self.persons: dict[str, Person] = {}
         self.devices: list[Device] = []
@@ -75,6 +115,23 @@ class Interleavings(RuleBasedStateMachine):
         self.refused: dict[str, set[str]] = {"round-0": set()}
         self.commits: dict[str, tuple[Committed, list[Offer]]] = {}
         self.committed_at: dict[str, int] = {}
+        self.leaves: list[bytes] = []
+
+    @invariant()
+    def every_event_has_its_leaf_and_the_log_only_grows(self) -> None:
+        """Read from the tables and rebuilt from RFC 9162's own words, not with the log's code."""
+        with self.stage.context.database.reading() as session:
+            rows = session.execute(_EVENTS).all()
+            keys: dict[str, bytes] = dict(map(tuple, session.execute(_KEYS)))
+            nodes: dict[int, bytes] = dict(map(tuple, session.execute(_NODES)))
+            log = LogRepository(session)
+            root = tree.root(log.size(), log.nodes)
+        assert [row.leaf for row in rows] == list(range(len(rows)))
+        assert sum(position % 2 == 0 for position in nodes) == len(rows) == log_size(nodes)
+        leaves = [_leaf_input(row, keys[row.shopper_id]) for row in rows]
+        assert slow.mth(leaves) == root
+        assert leaves[: len(self.leaves)] == self.leaves
+        self.leaves = leaves
 
     def teardown(self) -> None:
         try:
@@ -82,6 +139,8 @@ class Interleavings(RuleBasedStateMachine):
         finally:
             self.stage.close()
             shutil.rmtree(self.folder)
+            if self.databases and self.url:
+                self.databases.give_back(self.url)
 
     @initialize(target=people)
     def begin(self) -> MultipleResults[str]:
@@ -289,10 +348,26 @@ class BrokenCommit(Interleavings):
         super().teardown()
 
 
-def test_no_interleaving_aggregates_after_a_withdrawal() -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Postgres | None:
+    """Where each machine of a test takes its database; None for files of their own."""
+    if request.param == "sqlite":
+        return None
+    found: Postgres = request.getfixturevalue("postgres")
+    return found
+
+
+def test_no_interleaving_aggregates_after_a_withdrawal(
+    databases: Postgres | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interleavings, "databases", databases)
     run_state_machine_as_test(Interleavings, settings=EFFORT)
 
 
-def test_the_audit_counts_exactly_what_a_broken_rule_lets_in() -> None:
+def test_the_audit_counts_exactly_what_a_broken_rule_lets_in(
+    databases: Postgres | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Interleavings, "databases", databases)
+    monkeypatch.setattr(BrokenCommit, "violations", 0)
     run_state_machine_as_test(BrokenCommit, settings=EFFORT)
     assert BrokenCommit.violations > 0

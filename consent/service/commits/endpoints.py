@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from consent.participation import NAME_PATTERN
 from consent.service.auth import COORDINATOR_ONLY
 from consent.service.commits import service
 from consent.service.commits.schemas import CommitAnswer, CommitRequest
@@ -26,7 +27,7 @@ def freeze(request: CommitRequest, context: ContextDep) -> CommitAnswer:
 
 @router.get("/{task}/{round_id}", responses=answers(401, 404, 422))
 def read(
-    task: TaskName, round_id: Annotated[str, Path(max_length=128)], context: ContextDep
+    task: TaskName, round_id: Annotated[str, Path(pattern=NAME_PATTERN)], context: ContextDep
 ) -> CommitAnswer:
     """The stored commit of a round.
 

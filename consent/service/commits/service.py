@@ -38,7 +38,9 @@ def freeze(context: Context, request: CommitRequest) -> CommitAnswer:
         commits = CommitRepository(session)
         row = commits.find(request.task, request.round)
         if row is None:
-            row = _freeze(context, commits, StandingRepository(session), request)
+            row = _freeze(
+                context, commits, StandingRepository(session, now=context.now_ms()), request
+            )
     if row.request_hash != request.hash:
         raise Problem(409, "This round was committed for another list of uploads.")
     return _answer(row)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from consent.participation import NAME_PATTERN
 from consent.service.auth import COORDINATOR_ONLY
 from consent.service.context import ContextDep
 from consent.service.funnel import service
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["funnel"], dependencies=[COORDINATOR_ONLY
 @router.get("/funnel", responses=answers(401, 422))
 def funnel(
     task: TaskName,
-    round_id: Annotated[str, Query(alias="round", max_length=128)],
+    round_id: Annotated[str, Query(alias="round", pattern=NAME_PATTERN)],
     context: ContextDep,
 ) -> Funnel:
     """Counts of a round: asked, granted, refused, withdrawn, and aggregated against a withdrawal.

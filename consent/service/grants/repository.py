@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists, func, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from consent.service.tables import ConsentEvent, Grant, Membership, Refusal, RoundCommit
+from consent.service.upsert import Upsert
 from crypto.grant import ParticipationGrant
 
 _GRANT_OF_ROUND = (col(Grant.task) == bindparam("task")) & (
@@ -35,11 +35,7 @@ _OF_MEMBERS = (
     .join(Membership, col(Membership.shopper_id) == col(Grant.shopper_id))
     .where(_GRANT_OF_ROUND, col(Membership.client_id) == bindparam("client_id"))
 )
-_REFUSE = upsert(Refusal)
-_REFUSE = _REFUSE.on_conflict_do_update(
-    index_elements=["task", "round_id", "shopper_id"],
-    set_={"reason": _REFUSE.excluded.reason},
-)
+_REFUSE = Upsert(Refusal, key=["task", "round_id", "shopper_id"], change=["reason"])
 
 
 class RoundState(NamedTuple):
@@ -104,4 +100,4 @@ class GrantRepository:
         """Remember for whom the round was asked and refused, with the latest reason."""
         rows = [{**self._round, "shopper_id": who, "reason": why} for who, why in reasons.items()]
         if rows:
-            self._session.execute(_REFUSE, rows)
+            _REFUSE.execute(self._session, rows)

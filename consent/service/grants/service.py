@@ -20,6 +20,7 @@ from consent.service.grants.schemas import (
     RefusedShopper,
 )
 from consent.service.problems import Problem
+from consent.service.records import service as records
 from consent.service.standing.repository import Member, StandingRepository
 from consent.service.tables import Grant
 from consent.tasks.task import REQUIRED_PURPOSE
@@ -42,6 +43,7 @@ def participate(context: Context, record: SignedRecord) -> ParticipationAnswer:
     if not request.is_fresh(context.now()):
         raise Problem(422, f"This request was not made within {MAX_AGE_S} s of now; sign anew.")
     with context.database.writing() as session:
+        records.settle_client(context, session, request.client)
         outcome = _Round.open(context, session, request).judge_all()
     return ParticipationAnswer(
         grants=[
@@ -82,7 +84,9 @@ class _Round:
         if state.other_context:
             raise Problem(409, "This client holds a grant of this round under another context.")
         purpose = REQUIRED_PURPOSE[request.task]
-        members = StandingRepository(session).members([request.client], purpose)
+        members = StandingRepository(session, now=context.now_ms()).members(
+            [request.client], purpose
+        )
         return cls(
             context=context,
             request=request,

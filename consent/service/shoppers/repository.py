@@ -1,27 +1,40 @@
 """Every query about shoppers, their consent and their client."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from consent.purpose import Category, Cell, ConsentState, Purpose
-from consent.service.tables import Client, Consent, ConsentEvent, Membership, Shopper
+from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
+from consent.service.database import chunks
+from consent.service.tables import METADATA, Client, Consent, Membership, Shopper
+from consent.service.upsert import Upsert
 from consent.standing import ShopperConsent
 
-_SAVE_CELLS = upsert(Consent)
-_SAVE_CELLS = _SAVE_CELLS.on_conflict_do_update(
-    index_elements=["shopper_id", "purpose", "category"],
-    set_={
-        name: _SAVE_CELLS.excluded[name] for name in ("state", "notice_version", "epoch", "since")
-    },
+_SAVE_CELLS = Upsert(
+    Consent,
+    key=["shopper_id", "purpose", "category"],
+    change=["state", "notice_version", "epoch", "since", "expires_at"],
 )
-_JOIN = upsert(Membership)
-_JOIN = _JOIN.on_conflict_do_update(
-    index_elements=["shopper_id"], set_={"client_id": _JOIN.excluded.client_id}
+_LIVE = col(Consent.state).in_(list(LIVE_STATES))
+_SHOPPER = METADATA.tables["shopper"]
+_SAVE_STANDING = (
+    update(_SHOPPER)
+    .where(_SHOPPER.c.id == bindparam("shopper"))
+    .values(epoch=bindparam("new_epoch"), floor=bindparam("new_floor"))
 )
+_JOIN = Upsert(Membership, key=["shopper_id"], change=["client_id"])
+
+
+class Held(NamedTuple):
+    """A shopper's consent as it is stored, and the notice of each decided cell."""
+
+    shopper: str
+    consent: ShopperConsent
+    notices: dict[Cell, str]
 
 
 class ShopperRepository:
@@ -37,36 +50,72 @@ class ShopperRepository:
 
     def find(self, shopper_id: str) -> Shopper | None:
         """The shopper of this id."""
+        if "\0" in shopper_id:  # PostgreSQL stores no such text and refuses to look for it
+            return None
         return self._session.get(Shopper, shopper_id)
 
     def cells(self, shopper_id: str) -> list[Consent]:
-        """The decided cells of a shopper."""
+        """The decided cells of a shopper, as this transaction has left them."""
         query = select(Consent).where(col(Consent.shopper_id) == shopper_id)
-        return list(self._session.scalars(query))
+        fresh = query.execution_options(populate_existing=True)
+        return list(self._session.scalars(fresh))
 
     def consent(self, shopper: Shopper) -> ShopperConsent:
-        """A shopper's consent now, as the rules of standing read it."""
-        cells = {
-            Cell(Purpose(row.purpose), Category(row.category)): ConsentState(row.state)
-            for row in self.cells(shopper.id)
-        }
-        return ShopperConsent(epoch=shopper.epoch, floor=shopper.floor, cells=cells)
+        """A shopper's consent as it is stored; ``at`` makes it what it is now."""
+        return _consent(shopper.epoch, shopper.floor, self.cells(shopper.id))
+
+    def held(self, shopper_ids: Iterable[str]) -> list[Held]:
+        """The consent of many shoppers as it is stored."""
+        found: list[Held] = []
+        for part in chunks(shopper_ids):
+            cells: dict[str, list[Consent]] = defaultdict(list)
+            query = select(Consent).where(col(Consent.shopper_id).in_(part))
+            for row in self._session.scalars(query.execution_options(populate_existing=True)):
+                cells[row.shopper_id].append(row)
+            standing = select(col(Shopper.id), col(Shopper.epoch), col(Shopper.floor))
+            for who, epoch, floor in self._session.execute(
+                standing.where(col(Shopper.id).in_(part))
+            ):
+                notices = {_cell(row): row.notice_version for row in cells[who]}
+                found.append(Held(who, _consent(epoch, floor, cells[who]), notices))
+        return found
+
+    def due(self, now: int, *, client: str | None = None, limit: int | None = None) -> list[str]:
+        """Shoppers with given cells whose time is over; of one client, or of all."""
+        query = select(col(Consent.shopper_id)).distinct()
+        query = query.where(_LIVE, col(Consent.expires_at) <= now).limit(limit)
+        if client is not None:
+            query = query.join(
+                Membership, col(Membership.shopper_id) == col(Consent.shopper_id)
+            ).where(col(Membership.client_id) == client)
+        return list(self._session.scalars(query))
+
+    def giving(self, purposes: Collection[Purpose], *, after: str, limit: int) -> list[str]:
+        """Shoppers with a given cell of these purposes, by id, after one id."""
+        query = select(col(Consent.shopper_id)).distinct().order_by(col(Consent.shopper_id))
+        query = query.where(
+            _LIVE, col(Consent.purpose).in_(list(purposes)), col(Consent.shopper_id) > after
+        )
+        return list(self._session.scalars(query.limit(limit)))
 
     def save_standing(self, shopper_id: str, consent: ShopperConsent) -> None:
         """Store a shopper's epoch and floor."""
-        self._session.execute(
-            update(Shopper)
-            .where(col(Shopper.id) == shopper_id)
-            .values(epoch=consent.epoch, floor=consent.floor)
-        )
+        self.save_standings({shopper_id: consent})
+
+    def save_standings(self, consents: Mapping[str, ShopperConsent]) -> None:
+        """Store the epochs and floors of some shoppers."""
+        rows = [
+            {"shopper": who, "new_epoch": consent.epoch, "new_floor": consent.floor}
+            for who, consent in consents.items()
+        ]
+        if rows:
+            self._session.execute(_SAVE_STANDING, rows)
 
     def save_cells(self, rows: Iterable[Consent]) -> None:
-        """Store the new state of some cells and append each to the history."""
+        """Store the new state of some cells; their events are the log's business."""
         values = [row.model_dump() for row in rows]
         if values:
-            self._session.execute(_SAVE_CELLS, values)
-            history = [{**value, "time": value.pop("since")} for value in values]
-            self._session.execute(insert(ConsentEvent), history)
+            _SAVE_CELLS.execute(self._session, values)
 
     def client(self, thumbprint: str) -> Client | None:
         """The client of this thumbprint."""
@@ -83,4 +132,17 @@ class ShopperRepository:
 
     def join(self, shopper_id: str, client_id: str) -> None:
         """Make a client the one that stands for the shopper."""
-        self._session.execute(_JOIN, [{"shopper_id": shopper_id, "client_id": client_id}])
+        _JOIN.execute(self._session, [{"shopper_id": shopper_id, "client_id": client_id}])
+
+
+def _consent(epoch: int, floor: int, rows: Collection[Consent]) -> ShopperConsent:
+    return ShopperConsent(
+        epoch=epoch,
+        floor=floor,
+        cells={_cell(row): ConsentState(row.state) for row in rows},
+        ends={_cell(row): row.expires_at for row in rows if row.expires_at is not None},
+    )
+
+
+def _cell(row: Consent) -> Cell:
+    return Cell(Purpose(row.purpose), Category(row.category))

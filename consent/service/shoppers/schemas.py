@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from consent.notice import Language
 from consent.purpose import CELLS, Category, Cell, ConsentState, Decision, Purpose
 from consent.service.schemas import Name, Schema
 
@@ -43,10 +44,14 @@ class FirstDecision(DecisionEntry):
 
 
 class Decisions(Schema):
-    """Decisions that are taken together, under one notice; each cell at most once."""
+    """Decisions that are taken together, under one notice; each cell at most once.
+
+    ``language`` is the one that the notice was shown in.
+    """
 
     decisions: Annotated[list[DecisionEntry], Field(min_length=1, max_length=len(CELLS))]
     notice_version: Name
+    language: Language | None = None
 
     @model_validator(mode="after")
     def _each_cell_once(self) -> Self:
@@ -59,6 +64,7 @@ class Registration(Schema):
 
     consents: Annotated[list[FirstDecision], Field(max_length=len(CELLS))]
     notice_version: Name
+    language: Language | None = None
     client: ClientKey | None = None
 
     @model_validator(mode="after")
@@ -76,13 +82,17 @@ class Registered(Schema):
 
 
 class CellState(Schema):
-    """One cell: its state, and the notice and time (Unix milliseconds) of its last decision."""
+    """One cell: its state, and the notice and time of its last change.
+
+    ``expires_at`` is when the consent that it gives ends, or ended. Times are Unix milliseconds.
+    """
 
     purpose: Purpose
     category: Category
     state: ConsentState
     notice_version: str | None = None
     since: int | None = None
+    expires_at: int | None = None
 
 
 class Consents(Schema):

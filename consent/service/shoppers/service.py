@@ -1,12 +1,12 @@
 """Registering a shopper, deciding about consent, pairing a client: one transaction each."""
 
-from collections.abc import Iterable
-
 from sqlalchemy.orm import Session
 
-from consent.purpose import CELLS, Cell, ConsentState
+from consent.purpose import CELLS, Cell
 from consent.service.context import Context
+from consent.service.notices.repository import NoticeRepository
 from consent.service.problems import Problem
+from consent.service.records import service as records
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import (
     CellState,
@@ -30,6 +30,8 @@ def register(context: Context, request: Registration) -> Registered:
 
     Raises:
         Problem: 409, the client is known as another kind.
+        InvalidInputError: the notice is not published or does not cover a decision.
+        OutdatedNoticeError: consent to what a later notice has changed.
     """
     token, shopper_id = context.new_token(), context.new_id()
     decisions = {entry.cell: entry.decision for entry in request.consents}
@@ -43,12 +45,20 @@ def register(context: Context, request: Registration) -> Registered:
         floor=consent.floor,
         created_at=context.now_ms(),
     )
+    change = records.Change(
+        shopper=shopper_id,
+        consent=consent,
+        cells=decisions,
+        notice=request.notice_version,
+        language=str(request.language or ""),
+    )
     with context.database.writing() as session:
+        NoticeRepository(session).history().check(decisions, request.notice_version)
         shoppers = ShopperRepository(session)
         shoppers.add(shopper)
         if request.client is not None:
             shoppers.join(shopper_id, _client(shoppers, request.client))
-        _save_cells(context, shoppers, shopper_id, consent, decisions, request.notice_version)
+        records.save(context, session, [change])
     return Registered(shopper=shopper_id, token=token, epoch=consent.epoch)
 
 
@@ -60,24 +70,39 @@ def read_consents(context: Context, shopper_id: str, token: str) -> Consents:
     """
     with context.database.reading() as session:
         shopper = authorised(session, shopper_id, token)
-        return _matrix(ShopperRepository(session), shopper.id, shopper.epoch)
+        shoppers = ShopperRepository(session)
+        return _matrix(shoppers, shopper_id, shoppers.consent(shopper).at(context.now_ms()))
 
 
 def decide(context: Context, shopper_id: str, token: str, request: Decisions) -> Consents:
     """Take decisions together and raise the epoch, all in one transaction.
 
+    What has expired before is written down first, as a change of its own.
+
     Raises:
         Problem: 404, no such shopper, or not her token.
+        InvalidInputError: the notice is not published or does not cover a decision.
+        OutdatedNoticeError: consent to what a later notice has changed.
         TransitionError: a decision does not follow from its cell's state; nothing was changed.
     """
     with context.database.writing() as session:
         shopper = authorised(session, shopper_id, token)
-        shoppers = ShopperRepository(session)
         decisions = {entry.cell: entry.decision for entry in request.decisions}
-        consent = shoppers.consent(shopper).decide(decisions)
+        NoticeRepository(session).history().check(decisions, request.notice_version)
+        records.settle(context, session, [shopper_id])
+        shoppers = ShopperRepository(session)
+        (before,) = shoppers.held([shopper_id])
+        consent = before.consent.decide(decisions)
         shoppers.save_standing(shopper_id, consent)
-        _save_cells(context, shoppers, shopper_id, consent, decisions, request.notice_version)
-        return _matrix(shoppers, shopper_id, consent.epoch)
+        change = records.Change(
+            shopper=shopper_id,
+            consent=consent,
+            cells=decisions,
+            notice=request.notice_version,
+            language=str(request.language or ""),
+        )
+        records.save(context, session, [change])
+        return _matrix(shoppers, shopper.id, consent)
 
 
 def pair(context: Context, shopper_id: str, token: str, request: ClientKey) -> Paired:
@@ -112,44 +137,20 @@ def authorised(session: Session, shopper_id: str, token: str) -> Shopper:
     return shopper
 
 
-def _save_cells(
-    context: Context,
-    shoppers: ShopperRepository,
-    shopper_id: str,
-    consent: ShopperConsent,
-    decided: Iterable[Cell],
-    notice_version: str,
-) -> None:
-    now = context.now_ms()
-    shoppers.save_cells(
-        Consent(
-            shopper_id=shopper_id,
-            purpose=cell.purpose,
-            category=cell.category,
-            state=consent.state(cell),
-            notice_version=notice_version,
-            epoch=consent.epoch,
-            since=now,
-        )
-        for cell in decided
-    )
-
-
-def _matrix(shoppers: ShopperRepository, shopper_id: str, epoch: int) -> Consents:
+def _matrix(shoppers: ShopperRepository, shopper_id: str, consent: ShopperConsent) -> Consents:
     rows = {(row.purpose, row.category): row for row in shoppers.cells(shopper_id)}
-    cells = [_cell(cell, rows.get((cell.purpose, cell.category))) for cell in CELLS]
-    return Consents(shopper=shopper_id, epoch=epoch, consents=cells)
+    cells = [_cell(cell, consent, rows.get((cell.purpose, cell.category))) for cell in CELLS]
+    return Consents(shopper=shopper_id, epoch=consent.epoch, consents=cells)
 
 
-def _cell(cell: Cell, row: Consent | None) -> CellState:
-    if row is None:
-        return CellState(purpose=cell.purpose, category=cell.category, state=ConsentState.UNKNOWN)
+def _cell(cell: Cell, consent: ShopperConsent, row: Consent | None) -> CellState:
     return CellState(
         purpose=cell.purpose,
         category=cell.category,
-        state=ConsentState(row.state),
-        notice_version=row.notice_version,
-        since=row.since,
+        state=consent.state(cell),
+        notice_version=row and row.notice_version,
+        since=row and row.since,
+        expires_at=row and row.expires_at,
     )
 
 

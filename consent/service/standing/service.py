@@ -21,7 +21,7 @@ def standing(context: Context, request: StandingRequest) -> StandingAnswer:
     """Those of the asked grants that stand now."""
     asked = dict.fromkeys(request.token_ids)
     with context.database.reading() as session:
-        grants = StandingRepository(session).grants_by_id(asked)
+        grants = StandingRepository(session, now=context.now_ms()).grants_by_id(asked)
     live = {grant.token_id for grant in grants if grant_stands(grant)}
     return StandingAnswer(standing=[token_id for token_id in asked if token_id in live])
 
@@ -30,6 +30,8 @@ def eligible(context: Context, request: EligibleRequest) -> EligibleAnswer:
     """Those of the asked clients that stand for a shopper who gives what the task requires."""
     asked = dict.fromkeys(request.clients)
     with context.database.reading() as session:
-        members = StandingRepository(session).members(asked, REQUIRED_PURPOSE[request.task])
+        members = StandingRepository(session, now=context.now_ms()).members(
+            asked, REQUIRED_PURPOSE[request.task]
+        )
     found = {member.client_id for member in members if member.consent.allows(request.task)}
     return EligibleAnswer(eligible=[client for client in asked if client in found])

@@ -3,11 +3,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewDatabase
 from tests.unit.consent.harness import Stage
+from tests.unit.crypto.samples import signer
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path / "consent")
+def stage(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
+    """A service on each of the two databases."""
+    made = Stage(tmp_path / "consent", database=new_database)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pinned(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
+    """A service on each of the two databases that pins the coordinator's key."""
+    key = signer("coordinator").public_key()
+    made = Stage(tmp_path / "pinned", database=new_database, coordinator_key=key)
     yield made
     made.close()

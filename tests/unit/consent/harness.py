@@ -1,28 +1,43 @@
 """A consent service in this process, with a clock that tests move."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import FastAPI
 
 from consent.client import ConsentClient, fetch_keys
+from consent.notice import SHIPPED
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.service.app import create_app
 from consent.service.context import Context
 from consent.service.inprocess import InProcessTransport
+from consent.service.notices.service import publish
 from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
 from crypto.wire import thumbprint
 
 TASK = TaskName.POPULARITY
 CONTEXT = "ab" * 32
-NOTICE = "notice-1"
+NOTICE = "2026-11"
 TRAIN_PURCHASES = Cell(Purpose.TRAIN, Category.PURCHASES)
 GIVE: Mapping[Cell, Decision] = {TRAIN_PURCHASES: Decision.GIVEN}
 WITHDRAW: Mapping[Cell, Decision] = {TRAIN_PURCHASES: Decision.WITHDRAWN}
+
+
+def write_notice(folder: Path, version: str, *, touches: Iterable[Purpose] = ()) -> Path:
+    """A notice that covers everything and touches some purposes; returns the folder of all."""
+    made = folder / version
+    made.mkdir(parents=True)
+    covered = f"purposes = {json.dumps(list(Purpose))}\ncategories = {json.dumps(list(Category))}\n"
+    (made / "notice.toml").write_text(f"{covered}touches = {json.dumps(list(touches))}\n")
+    (made / "en.md").write_text(f"Notice {version}.")
+    (made / "zh.md").write_text(f"告知 {version}。")
+    return folder
 
 
 @dataclass
@@ -50,21 +65,33 @@ class Device:
 
 
 class Stage:
-    """One service on one database file; ``again`` opens a second service on the same file."""
+    """One service on one database; ``again`` opens a second service on the same one.
 
-    def __init__(self, home: Path, *, settings: Settings | None = None) -> None:
+    ``database`` makes the URL of a database that nobody else uses; without it, an SQLite file.
+    ``changes`` are settings.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        settings: Settings | None = None,
+        database: Callable[[], str | None] | None = None,
+        **changes: Any,
+    ) -> None:
         self.home = home
         self.clock = Clock()
         if settings is None:
-            create_home(home, issuer="test-consent")
+            create_home(home, issuer="test-consent", database=database() if database else None)
             loaded = Settings.load(home)
             settings = Settings(
                 database=loaded.database,
                 signing_key=loaded.signing_key,
                 issuer=loaded.issuer,
                 coordinator_token_hash=loaded.coordinator_token_hash,
+                notices=(SHIPPED, write_notice(home / "notices", "unpublished")),
                 durable=False,
-                clock=self.clock,
+                **({"clock": self.clock} | changes),
             )
         self.settings = settings
         self.app: FastAPI = create_app(settings)
@@ -90,6 +117,11 @@ class Stage:
     @property
     def coordinator(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+    def publish(self, version: str, *, touches: Iterable[Purpose] = ()) -> int:
+        """Write and publish a notice; for how many shoppers consent ended."""
+        write_notice(self.settings.notices[-1], version, touches=touches)
+        return publish(self.context, version)
 
     def device(
         self,

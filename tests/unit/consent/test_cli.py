@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 
 from consent.cli import app
 from consent.client import fetch_keys
+from consent.service.settings import Settings
 from crypto.errors import InvalidInputError
 from crypto.wire import b64, public_bytes
+from tests.unit.crypto.samples import signer
 
 COMMAND = [sys.executable, "-W", "error", "-c", "from consent.cli import app; app()"]
 
@@ -34,6 +36,19 @@ def test_init_twice_is_refused(tmp_path: Path) -> None:
 def test_a_long_lifetime_is_wrong_use(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["init", "--home", str(tmp_path), "--grant-lifetime", "601"])
     assert done.exit_code == 2
+
+
+def test_a_coordinator_key_is_pinned_at_init_or_later(tmp_path: Path) -> None:
+    runner, key = CliRunner(), b64(public_bytes(signer("coordinator").public_key()))
+    for home, options in (("first", ["--coordinator-key", key]), ("later", [])):
+        folder = str(tmp_path / home)
+        assert runner.invoke(app, ["init", "--home", folder, *options]).exit_code == 0
+        done = runner.invoke(app, ["pin-coordinator", "--home", folder, key])
+        assert json.loads(done.stdout)["coordinator_key"] == key
+        assert Settings.load(tmp_path / home).coordinator_key is not None
+    other = b64(public_bytes(signer("impostor").public_key()))
+    refused = runner.invoke(app, ["pin-coordinator", "--home", str(tmp_path / "later"), other])
+    assert isinstance(refused.exception, InvalidInputError)
 
 
 def test_serve_says_when_it_listens(tmp_path: Path) -> None:

@@ -12,18 +12,24 @@ from consent.answers import Offer, Registered
 from consent.client import ConsentClient, fetch_keys
 from consent.participation import ParticipationRequest
 from consent.purpose import Decision
+from consent.rounds import NOT_PINNED
 from consent.tasks.task import TaskName
 from crypto.commit import Commit, CommittedUpload
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
+from crypto.manifest import context_of
 from crypto.wire import SignedRecord, b64, public_bytes, thumbprint
+from tests.conftest import NewDatabase
 from tests.unit.consent.harness import CONTEXT, NOTICE, TASK, TRAIN_PURCHASES, Device, Stage
+from tests.unit.consent.rounds import make_manifest, report_of, sign
 
 SERVICE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 IMPOSTOR = Ed25519PrivateKey.from_private_bytes(bytes(32))
 DEVICE = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 NOW = 1_800_000_000
 UPLOAD = "ab" * 32
+MANIFEST = sign(make_manifest("r"))
+REPORT = report_of(make_manifest("r"), [Device()], shoppers=1)
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -53,6 +59,11 @@ def call_all(consent: ConsentClient) -> list[Callable[[], object]]:
         lambda: consent.commit(task=TASK, round_id="r", context=CONTEXT, offers=offers),
         lambda: consent.read_commit(task=TASK, round_id="r"),
         lambda: consent.funnel(TASK, "r"),
+        lambda: consent.publish_policy(MANIFEST, task=TASK, round_id="r"),
+        lambda: consent.released(REPORT, task=TASK, round_id="r"),
+        lambda: consent.round(TASK, "r"),
+        lambda: consent.diary("s", "t"),
+        lambda: consent.points("s", "t"),
     ]
 
 
@@ -249,8 +260,10 @@ def test_other_commits_are_refused(body: object) -> None:
         freeze(answering(body))
 
 
-def test_another_key_than_the_pinned_is_refused(stage: Stage, tmp_path: Path) -> None:
-    other = Stage(tmp_path / "other")
+def test_another_key_than_the_pinned_is_refused(
+    stage: Stage, tmp_path: Path, new_database: NewDatabase
+) -> None:
+    other = Stage(tmp_path / "other", database=new_database)
     wrong = ConsentClient(other.http, service_key=stage.service_key, clock=stage.clock)
     with pytest.raises(ConsentError, match="another key"):
         wrong.keys()
@@ -316,3 +329,49 @@ def test_requests_are_signed_for_the_time_of_the_clock() -> None:
         )
 
     assert ask(client(handler))
+
+
+def test_a_service_without_pinned_key_is_told_from_other_refusals() -> None:
+    problem = {"type": NOT_PINNED, "detail": "No coordinator key pinned"}
+    consent = answering(problem, 409)
+    assert consent.publish_policy(MANIFEST, task=TASK, round_id="r") is False
+    assert consent.released(REPORT, task=TASK, round_id="r") is False
+    for other in ({**problem, "type": "about:blank"}, {"detail": NOT_PINNED}, [NOT_PINNED]):
+        with pytest.raises(ConsentError):
+            answering(other, 409).publish_policy(MANIFEST, task=TASK, round_id="r")
+
+
+STATE: dict[str, Any] = {
+    "task": TASK,
+    "round": "r",
+    "context": context_of(MANIFEST),
+    "published_at": 1,
+    "released_at": 2,
+    "diary_entries": 1,
+    "points_issued": 5,
+}
+
+
+@pytest.mark.parametrize(
+    "change", [{"context": CONTEXT}, {"round": "other"}, {"task": TaskName.ITEM_ITEM}, {"more": 1}]
+)
+def test_a_policy_is_published_only_if_the_service_says_so(change: dict[str, Any]) -> None:
+    assert answering(STATE).publish_policy(MANIFEST, task=TASK, round_id="r") is True
+    with pytest.raises(ConsentError):
+        answering(STATE | change).publish_policy(MANIFEST, task=TASK, round_id="r")
+
+
+@pytest.mark.parametrize("change", [{"released_at": None}, {"diary_entries": 0}])
+def test_a_report_counts_only_when_every_entry_is_written(change: dict[str, Any]) -> None:
+    assert answering(STATE).released(REPORT, task=TASK, round_id="r") is True
+    with pytest.raises(ConsentError, match="did not write"):
+        answering(STATE | change).released(REPORT, task=TASK, round_id="r")
+
+
+def test_pages_must_end_and_be_hers() -> None:
+    page: dict[str, Any] = {"shopper": "s", "balance": 0, "value": "0 USD", "entries": []}
+    assert answering({**page, "next": None}).points("s", "t").balance == 0
+    with pytest.raises(ConsentError, match="do not end"):
+        answering({**page, "next": 7}).points("s", "t")
+    with pytest.raises(ConsentError, match="another shopper"):
+        answering({**page, "shopper": "x", "next": None}).points("s", "t")

@@ -94,7 +94,7 @@ class Scene:
 
     @classmethod
     def create(cls, folder: Path, *, clients: int = 4, budget: float = 1e6) -> "Scene":
-        stage = Stage(folder / "consent")
+        stage = Stage(folder / "consent", coordinator_key=signer("coordinator").public_key())
         holders = make_holders(folder, consent=stage.service_key)
         hashes = tuple(holder.key_hash for holder in holders)
         parties = [

@@ -29,6 +29,13 @@ def test_extras_are_never_granted_to_a_purpose_that_is_refused() -> None:
         assert choice.personalises or choice.decisions[TRAINING] is not Decision.GIVEN
 
 
+def test_points_are_an_opt_in_of_those_who_train() -> None:
+    choices = draw(SHOPPERS, RATES, seed=5).values()
+    training = [choice for choice in choices if choice.trains]
+    assert abs(sum(choice.collects for choice in training) / len(training) - 0.6) < 0.03
+    assert not any(choice.collects for choice in choices if not choice.trains)
+
+
 def test_only_those_who_train_withdraw() -> None:
     for choice in draw(SHOPPERS, RATES, seed=9).values():
         assert choice.trains or choice.withdraws is None

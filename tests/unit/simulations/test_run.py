@@ -1,5 +1,6 @@
 """A whole federation on synthetic shoppers, services mounted in this process."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from server.ledger import Ledger
 from simulations.engine.run import Outcome, load, run
 from simulations.engine.scenario import Clients, Consent, Data, Engine, Privacy, Scenario, Tasks
 from simulations.population.population import Population
+from simulations.results import _consent
 
 EMBEDDED = Engine(services="embedded", workers=0, keep_homes=True)
 BASE = Scenario(
@@ -108,6 +110,38 @@ def test_a_store_seals_again_without_the_shopper_who_withdrew(
     record = _run(scenario, population, tmp_path).training.releases[TaskName.POPULARITY].record
     assert record["resealed"] > 0
     assert record["shoppers"] > record["clients"], "the stores stayed in the sum"
+
+
+def test_diaries_for_everybody_in_the_sum_and_points_for_those_who_opted_in(
+    population: Population, tmp_path: Path
+) -> None:
+    scenario = replace(
+        BASE,
+        privacy=Privacy(epsilon=8.0, min_clients=4),
+        consent=Consent(refuse=0.1, personal_only=0.1, withdraw=0.2, value_sharing=0.5),
+        tasks=Tasks(item_item=0.0),
+        clients=Clients(dropout=0.1),
+    )
+    outcome = _run(scenario, population, tmp_path)
+    releases = outcome.training.releases.values()
+    counted = outcome.funnel.values()
+    shoppers = sum(release.record["shoppers"] for release in releases)
+    assert sum(each["diary_entries"] for each in counted) == shoppers
+    consented = _consent(outcome)
+    assert consented["diary_entries"] == shoppers
+    assert 0 < consented["points_issued"] < 5 * shoppers
+    with sqlite3.connect(tmp_path / "federation" / "consent" / "consent.db") as database:
+        diary = dict(
+            database.execute("SELECT shopper_id, count(*) FROM diary_entry GROUP BY shopper_id")
+        )
+        points = dict(
+            database.execute("SELECT shopper_id, sum(points) FROM points_entry GROUP BY shopper_id")
+        )
+    database.close()
+    registered = outcome.world.shoppers
+    collecting = {registered[s].shopper for s, c in outcome.choices.items() if c.collects}
+    assert points == {who: 5 * diary[who] for who in collecting & diary.keys()}
+    assert sum(points.values()) == consented["points_issued"]
 
 
 def test_below_the_minimum_nothing_is_released_and_nothing_is_spent(

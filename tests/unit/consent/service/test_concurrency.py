@@ -1,18 +1,26 @@
-"""Withdrawals and commits race on one file, from two services with a database handle each."""
+"""Withdrawals and commits race on one database, from two services with a database handle each."""
 
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from consent.answers import Offer
-from consent.service import database
+from consent.service import backends, database
+from consent.service.records.service import Change, save
+from consent.service.shoppers.repository import ShopperRepository
+from consent.service.standing.repository import StandingRepository
 from crypto.errors import ConsentError
-from tests.unit.consent.harness import CONTEXT, GIVE, TASK, WITHDRAW, Device, Stage
+from tests import postgres
+from tests.conftest import NewDatabase
+from tests.unit.consent.harness import CONTEXT, GIVE, NOTICE, TASK, WITHDRAW, Device, Stage
 
 
 @pytest.fixture
@@ -108,28 +116,76 @@ def test_only_one_of_many_commits_is_made(stage: Stage, other: Stage) -> None:
     assert all("409" in answer for answer in refused)
 
 
+@contextmanager
+def writer_elsewhere(stage: Stage) -> Iterator[None]:
+    """Another process in the middle of a writing transaction."""
+    if isinstance(stage.settings.database, Path):
+        file = sqlite3.connect(stage.settings.database, timeout=0, isolation_level=None)
+        with closing(file):
+            file.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    with postgres.connect(make_url(stage.settings.url)) as server, server.transaction():
+        server.execute("SET lock_timeout = 1")
+        server.execute("SELECT pg_advisory_xact_lock(%s)", (backends._WRITE_LOCK,))
+        yield
+
+
 def test_a_writer_holds_the_lock_from_its_start(stage: Stage) -> None:
-    outsider = sqlite3.connect(stage.home / "consent.db", timeout=0, isolation_level=None)
-    with stage.context.database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
-        outsider.execute("BEGIN IMMEDIATE")
-    outsider.execute("BEGIN IMMEDIATE")
-    outsider.execute("ROLLBACK")
-    outsider.close()
+    refused = (sqlite3.OperationalError, psycopg.errors.LockNotAvailable)
+    with stage.context.database.writing(), pytest.raises(refused), writer_elsewhere(stage):
+        pass
+    with writer_elsewhere(stage):
+        pass
 
 
-def test_a_locked_database_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_503(
+    tmp_path: Path, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
-    stage = Stage(tmp_path / "consent")
+    stage = Stage(tmp_path / "consent", database=new_database)
     device = stage.device()
-    outsider = sqlite3.connect(stage.home / "consent.db", isolation_level=None)
-    outsider.execute("BEGIN IMMEDIATE")
-    with pytest.raises(ConsentError, match="503"):
-        stage.decide(device, WITHDRAW)
-    token = device.shoppers[device.shopper]
-    assert stage.client.consents(device.shopper, token).epoch == 1
-    outsider.execute("ROLLBACK")
+    with writer_elsewhere(stage):
+        with pytest.raises(ConsentError, match="503"):
+            stage.decide(device, WITHDRAW)
+        token = device.shoppers[device.shopper]
+        assert stage.client.consents(device.shopper, token).epoch == 1
     with stage.context.database._lock, pytest.raises(ConsentError, match="503"):
         stage.decide(device, WITHDRAW)
     assert stage.decide(device, WITHDRAW) == 2
-    outsider.close()
     stage.close()
+
+
+def test_a_reader_sees_one_state(stage: Stage) -> None:
+    device = stage.device()
+    with stage.context.database.reading() as session:
+        shoppers = ShopperRepository(session)
+        before = shoppers.cells(device.shopper)[0].epoch
+        stage.decide(device, WITHDRAW)
+        session.expire_all()
+        assert shoppers.cells(device.shopper)[0].epoch == before
+    with stage.context.database.reading() as session:
+        assert ShopperRepository(session).cells(device.shopper)[0].epoch == before + 1
+
+
+def test_a_writer_sees_what_was_committed_while_it_waited(stage: Stage, other: Stage) -> None:
+    """The lock comes first; what is read afterwards is not older than the lock."""
+    device, started = stage.device(), threading.Event()
+
+    def last_event() -> int:
+        started.set()
+        with other.context.database.writing() as session:
+            return StandingRepository(session, now=0).last_event()
+
+    with ThreadPoolExecutor(1) as pool:
+        with stage.context.database.writing() as session:
+            waiting = pool.submit(last_event)
+            started.wait()
+            time.sleep(0.1)
+            (held,) = ShopperRepository(session).held([device.shopper])
+            change = Change(
+                shopper=device.shopper, consent=held.consent, cells=list(GIVE), notice=NOTICE
+            )
+            save(stage.context, session, [change])
+            mine = StandingRepository(session, now=0).last_event()
+        assert waiting.result() == mine

@@ -61,6 +61,8 @@ def test_a_grant_says_what_was_agreed(stage: Stage) -> None:
 def test_the_notice_is_that_of_the_latest_consent(stage: Stage) -> None:
     device = stage.device()
     who, token = device.shopper, device.shoppers[device.shopper]
+    stage.publish("notice-2")
+    stage.publish("notice-3")
     stage.client.decide(who, token, GIVE, notice_version="notice-2")
     stage.client.decide(
         who,

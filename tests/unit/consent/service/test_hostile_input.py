@@ -154,3 +154,10 @@ def test_ids_that_are_no_text_are_refused(stage: Stage) -> None:
     for path in paths:
         answer = stage.http.get(path, headers={b"Authorization": b"Bearer \xff"})
         assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["%00", "%ff", "..%2Fx", "x" * 129])
+def test_rounds_are_asked_for_by_a_name(stage: Stage, name: str) -> None:
+    for path in (f"/v1/commits/{TASK}/{name}", f"/v1/funnel?task={TASK}&round={name}"):
+        answer = stage.http.get(path, headers=stage.coordinator)
+        assert answer.status_code in (404, 422)

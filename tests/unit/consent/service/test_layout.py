@@ -6,7 +6,7 @@ from pathlib import Path
 import consent.service.app
 
 ROOT = Path(consent.service.app.__file__).parent
-MAY_QUERY = {"repository.py", "tables.py", "database.py"}
+MAY_QUERY = {"repository.py", "tables.py", "database.py", "backends.py", "schema.py", "upsert.py"}
 
 
 def imports(path: Path) -> set[str]:
@@ -22,7 +22,7 @@ def imports(path: Path) -> set[str]:
 def test_every_query_lives_in_a_repository() -> None:
     allowed = {"sqlalchemy.orm.Session"}
     for path in ROOT.rglob("*.py"):
-        if path.name not in MAY_QUERY:
+        if path.name not in MAY_QUERY and "migrations" not in path.parts:
             database = {
                 name for name in imports(path) if name.startswith(("sqlalchemy", "sqlmodel"))
             }
@@ -36,13 +36,13 @@ def test_repositories_know_no_web_framework() -> None:
 
 def test_every_slice_has_the_same_parts() -> None:
     slices = [path for path in ROOT.iterdir() if (path / "endpoints.py").exists()]
-    assert len(slices) == 5
+    assert len(slices) == 8
     for part in ("repository.py", "schemas.py", "service.py"):
         assert all((path / part).exists() for path in slices)
 
 
 def test_the_pure_rules_know_no_framework() -> None:
     frameworks = ("fastapi", "starlette", "sqlmodel", "sqlalchemy", "httpx", "pydantic")
-    for name in ("purpose", "standing", "participation", "admit"):
+    for name in ("purpose", "standing", "participation", "admit", "notice", "receipt", "dpv"):
         path = ROOT.parent / f"{name}.py"
         assert not {found for found in imports(path) if found.startswith(frameworks)}

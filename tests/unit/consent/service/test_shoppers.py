@@ -1,12 +1,14 @@
+import traceback
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from consent.purpose import CELLS, Category, Cell, ConsentState, Decision, Purpose
+from consent.service.tables import METADATA, Shopper
 from crypto.errors import ConsentError
 from crypto.wire import b64, public_bytes, thumbprint
 from tests.unit.consent.harness import (
@@ -69,6 +71,7 @@ def test_a_matrix_shows_notice_and_time(stage: Stage) -> None:
         "state": "given",
         "notice_version": NOTICE,
         "since": int(stage.clock.now * 1000),
+        "expires_at": int((stage.clock.now + 396 * 86_400) * 1000),
     }
     assert answer.headers["cache-control"] == "no-store"
 
@@ -169,11 +172,11 @@ def test_a_client_key_is_a_key(stage: Stage) -> None:
 def test_only_hashes_of_tokens_are_stored(stage: Stage) -> None:
     device = stage.device()
     token = device.shoppers[device.shopper]
-    stage.close()
-    stored = b"".join(path.read_bytes() for path in stage.home.glob("consent.db*"))
-    assert device.shopper.encode() in stored
-    assert token.encode() not in stored
-    assert stage.token.encode() not in stored
+    with stage.context.database.reading() as session:
+        stored = str([session.execute(select(table)).all() for table in METADATA.tables.values()])
+    assert device.shopper in stored
+    assert token not in stored
+    assert stage.token not in stored
 
 
 @pytest.mark.parametrize(
@@ -181,8 +184,31 @@ def test_only_hashes_of_tokens_are_stored(stage: Stage) -> None:
 )
 def test_history_is_append_only(stage: Stage, statement: str) -> None:
     stage.device()
+    refused(stage, statement)
+
+
+def test_no_other_word_replaces_history(stage: Stage) -> None:
+    stage.device()
+    if isinstance(stage.settings.database, str):
+        refused(stage, "TRUNCATE consent_event")
+    else:
+        refused(stage, "REPLACE INTO consent_event SELECT * FROM consent_event")
+
+
+def refused(stage: Stage, statement: str) -> None:
     with (
         pytest.raises(IntegrityError, match="append-only"),
         stage.context.database.writing() as session,
     ):
         session.execute(text(statement))
+
+
+def test_errors_quote_no_rows(stage: Stage) -> None:
+    who = stage.device().shopper
+    again = {"id": who, "token_hash": "", "epoch": 0, "floor": 0, "created_at": 0}
+    with (
+        pytest.raises(IntegrityError) as failed,
+        stage.context.database.writing() as session,
+    ):
+        session.execute(insert(Shopper), [again])
+    assert who not in "".join(traceback.format_exception(failed.value))
