@@ -84,14 +84,14 @@ class Stage:
         if settings is None:
             create_home(home, issuer="test-consent", database=database() if database else None)
             loaded = Settings.load(home)
+            chosen: dict[str, Any] = {"durable": False, "clock": self.clock} | changes
             settings = Settings(
                 database=loaded.database,
                 signing_key=loaded.signing_key,
                 issuer=loaded.issuer,
                 coordinator_token_hash=loaded.coordinator_token_hash,
                 notices=(SHIPPED, write_notice(home / "notices", "unpublished")),
-                durable=False,
-                **({"clock": self.clock} | changes),
+                **chosen,
             )
         self.settings = settings
         self.app: FastAPI = create_app(settings)

@@ -36,13 +36,23 @@ def test_repositories_know_no_web_framework() -> None:
 
 def test_every_slice_has_the_same_parts() -> None:
     slices = [path for path in ROOT.iterdir() if (path / "endpoints.py").exists()]
-    assert len(slices) == 8
+    assert len(slices) == 10
     for part in ("repository.py", "schemas.py", "service.py"):
         assert all((path / part).exists() for path in slices)
 
 
 def test_the_pure_rules_know_no_framework() -> None:
     frameworks = ("fastapi", "starlette", "sqlmodel", "sqlalchemy", "httpx", "pydantic")
-    for name in ("purpose", "standing", "participation", "admit", "notice", "receipt", "dpv"):
+    for name in (
+        "purpose",
+        "standing",
+        "participation",
+        "admit",
+        "notice",
+        "receipt",
+        "dpv",
+        "incentive",
+        "redemption",
+    ):
         path = ROOT.parent / f"{name}.py"
         assert not {found for found in imports(path) if found.startswith(frameworks)}
