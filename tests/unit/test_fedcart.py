@@ -173,7 +173,7 @@ def test_documented_commands_would_run(words: list[str], monkeypatch: pytest.Mon
 def test_the_walk_through_has_every_party() -> None:
     shown = {tuple(words[:2]) for words in DOCUMENTED}
     steps = {
-        "consent": ("init", "serve"),
+        "consent": ("init", "pin-coordinator", "serve"),
         "keyholder": ("init", "serve"),
         "coordinator": ("key", "init", "plan", "status"),
         "device": ("init", "import", "recommend", "choices", "choose", "status", "forget"),
