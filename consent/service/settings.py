@@ -6,9 +6,7 @@ where ``settings.json`` names a PostgreSQL database. The service itself keeps on
 coordinator's token.
 """
 
-import os
 import secrets
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from consent.service.backends import check_url
 from consent.service.tokens import token_hash
 from crypto.errors import InvalidInputError
 from crypto.grant import MAX_LIFETIME_S
+from crypto.secret_file import read_secret, write_secret
 from crypto.wire import (
     b64,
     canonical,
@@ -113,14 +112,11 @@ class Settings:
         Raises:
             InvalidInputError: missing, readable by others, or not an Ed25519 key.
         """
+        if not self.signing_key.is_file():
+            raise InvalidInputError(f"No usable signing key at {self.signing_key}.")
         try:
-            mode = self.signing_key.stat().st_mode
-            if stat.S_IMODE(mode) & 0o077:
-                raise InvalidInputError(
-                    f"{self.signing_key} can be read by others; run chmod 600 on it."
-                )
-            key = load_pem_private_key(self.signing_key.read_bytes(), password=None)
-        except (OSError, ValueError, TypeError) as error:
+            key = load_pem_private_key(read_secret(self.signing_key), password=None)
+        except (ValueError, TypeError) as error:
             raise InvalidInputError(f"No usable signing key at {self.signing_key}.") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise InvalidInputError(f"{self.signing_key} holds no Ed25519 key.")
@@ -215,8 +211,8 @@ def create_home(
     check_url(settings.url)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write_secret(settings.signing_key, pem)
-    _write_secret(home / "coordinator.token", token.encode())
+    write_secret(settings.signing_key, pem)
+    write_secret(home / "coordinator.token", token.encode())
     public: dict[str, object] = {
         "issuer": issuer,
         "coordinator_token_hash": settings.coordinator_token_hash,
@@ -229,8 +225,8 @@ def create_home(
     if database is not None:
         public["database"] = database
     else:  # SQLite's own files beside it copy its permissions
-        _write_secret(home / "consent.db", b"")
-    _write_secret(home / "settings.json", canonical(public))
+        write_secret(home / "consent.db", b"")
+    write_secret(home / "settings.json", canonical(public))
     return Home(path=home, issuer=issuer, public_key=b64(public_bytes(key.public_key())))
 
 
@@ -249,7 +245,7 @@ def pin_coordinator(home: Path, key: Ed25519PublicKey) -> None:
     path, draft = home / "settings.json", home / ".settings.draft"
     value = parse_object(path.read_bytes(), what=str(path))
     draft.unlink(missing_ok=True)
-    _write_secret(draft, canonical({**value, "coordinator_key": b64(public_bytes(key))}))
+    write_secret(draft, canonical({**value, "coordinator_key": b64(public_bytes(key))}))
     draft.replace(path)
 
 
@@ -257,16 +253,3 @@ def _pinned(value: dict[str, Any]) -> Ed25519PublicKey | None:
     if "coordinator_key" not in value:
         return None
     return parse_public_key(get_str(value, "coordinator_key"), what="coordinator_key")
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise InvalidInputError(
-            f"{path} exists; a consent service's keys are never overwritten."
-        ) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

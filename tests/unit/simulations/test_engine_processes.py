@@ -37,14 +37,10 @@ PARENT_OF_DETACHED = (
 )
 
 
-linux = pytest.mark.skipif(not Path("/proc").is_dir(), reason="only Linux shows the mark")
-
-
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-@linux
 def test_a_process_ends_with_its_descendants(tmp_path: Path) -> None:
     with started("parent", python(PARENT), log=tmp_path / "log", environment=os.environ) as parent:
         parent.await_condition(lambda: "child" in parent.output(), what="start", timeout=60)
@@ -62,7 +58,6 @@ def test_a_process_that_ignores_sigterm_is_killed(
     assert rude.child.returncode == -9
 
 
-@linux
 def test_a_descendant_that_ignores_sigterm_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +69,6 @@ def test_a_descendant_that_ignores_sigterm_is_killed(
     assert family(parent.mark) == []
 
 
-@linux
 def test_a_detached_descendant_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simulations.engine.processes.STOP_S", 0.5)
     log, code = tmp_path / "log", python(PARENT_OF_DETACHED)
