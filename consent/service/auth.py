@@ -4,12 +4,13 @@ A shopper's token is checked inside the transaction that uses it. A token that i
 the same 404 as a shopper who does not exist, so ids can't be probed.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from consent.service.context import ContextDep
+from consent.service.principals import Role
 from consent.service.problems import Problem
 from consent.service.tokens import token_matches
 
@@ -33,3 +34,11 @@ async def _coordinator(token: BearerToken, context: ContextDep) -> None:
 
 
 COORDINATOR_ONLY = Depends(_coordinator)
+
+
+def scope(*roles: Role) -> dict[str, Any]:
+    """What an endpoint says of itself in the OpenAPI document: who may call it; nobody named: all.
+
+    The matrix of roles in the tests is generated from it, and fails for an endpoint without it.
+    """
+    return {"x-fedcart-roles": sorted(roles)}

@@ -42,7 +42,7 @@ class Shopper(Base, table=True):
     __tablename__ = "shopper"
 
     id: str = Field(primary_key=True)
-    token_hash: str
+    token_hash: str = Field(unique=True)
     epoch: int = Field(ge=0)
     floor: int = Field(ge=0)
     created_at: int = Field(sa_type=BIG)

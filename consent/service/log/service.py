@@ -23,10 +23,10 @@ from consent.service.log.schemas import (
     OwnLog,
     ProvedEvent,
 )
+from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.records.repository import LogRepository
 from consent.service.schemas import SignedRecordSchema
-from consent.service.shoppers.service import authorised
 from crypto.errors import InvalidInputError
 from crypto.wire import SignedRecord, b64
 
@@ -78,7 +78,7 @@ def own(context: Context, shopper_id: str, token: str, cursor: int | None) -> Ow
         Problem: 404, no such shopper, or not her token.
     """
     with context.database.reading() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         after = -1 if cursor is None else cursor
         events = LogRepository(session).events_after(shopper_id, after, limit=PAGE)
     proof = prove(context, shopper_id, events)

@@ -17,10 +17,10 @@ from consent.service.context import Context
 from consent.service.points.repository import PointsRepository
 from consent.service.points.schemas import CodeRequest, IssuedCode, Redeemed
 from consent.service.points.tables import CodeUse, DiscountCode
+from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import ClientKind
-from consent.service.shoppers.service import authorised
 from consent.service.tokens import token_hash
 from crypto.wire import SignedRecord
 
@@ -38,7 +38,7 @@ def issue(
             key was used for another request.
     """
     with context.database.writing() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         ledger = PointsRepository(session)
         code = ledger.code_of_request(shopper_id, token_hash(key))
         if code is None:

@@ -16,8 +16,8 @@ from consent.service.context import Context
 from consent.service.points.repository import PointsRepository
 from consent.service.points.schemas import Account, EntrySchema, IncentiveNotice, Points
 from consent.service.points.tables import PointsEntry
+from consent.service.principals import authorised
 from consent.service.problems import Problem
-from consent.service.shoppers.service import authorised
 
 PAGE: Final = 100
 NEWEST: Final = 2**53
@@ -45,7 +45,7 @@ def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> P
         Problem: 404, no such shopper, or not her token.
     """
     with context.database.reading() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         ledger = PointsRepository(session)
         balance = ledger.balance(shopper_id)
         before = NEWEST if cursor is None else cursor

@@ -4,11 +4,11 @@ from consent.receipt import Receipt, sign_receipt
 from consent.service.context import Context
 from consent.service.log.service import prove
 from consent.service.notices.repository import NoticeRepository
+from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.receipts.repository import ReceiptRepository
 from consent.service.receipts.schemas import Receipts, ReceiptSummary
 from consent.service.records.repository import LogRepository
-from consent.service.shoppers.service import authorised
 
 
 def read_all(
@@ -20,7 +20,7 @@ def read_all(
         Problem: 404, no such shopper, or not her token.
     """
     with context.database.reading() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         found = ReceiptRepository(session).after(shopper_id, cursor or 0, limit=limit)
     return Receipts(
         receipts=[
@@ -40,7 +40,7 @@ def read(context: Context, shopper_id: str, token: str, record: int) -> Receipt:
         Problem: 404, no such shopper, not her token, or she has no such receipt.
     """
     with context.database.reading() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         found = LogRepository(session).events_of_epoch(shopper_id, record)
         hashes = NoticeRepository(session).hashes()
     if not found:

@@ -5,11 +5,11 @@ from typing import Final
 
 from consent.purpose import LIVE_STATES, Category, Cell, Purpose
 from consent.service.context import Context
+from consent.service.principals import authorised
 from consent.service.rounds.repository import Bounds, DiaryRepository, Page
 from consent.service.rounds.schemas import Diary, DiaryEntrySchema
 from consent.service.rounds.service import NEWEST
 from consent.service.shoppers.repository import ShopperRepository
-from consent.service.shoppers.service import authorised
 from consent.service.tables import Consent
 from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 
@@ -23,7 +23,7 @@ def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> D
         Problem: 404, no such shopper, or not her token.
     """
     with context.database.reading() as session:
-        authorised(session, shopper_id, token)
+        authorised(context, session, shopper_id, token)
         diary = DiaryRepository(session)
         before = NEWEST if cursor is None else cursor
         pages = diary.pages(shopper_id, before=before, limit=PAGE)

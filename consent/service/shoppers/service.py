@@ -1,10 +1,9 @@
 """Registering a shopper, deciding about consent, pairing a client: one transaction each."""
 
-from sqlalchemy.orm import Session
-
 from consent.purpose import CELLS, Cell
 from consent.service.context import Context
 from consent.service.notices.repository import NoticeRepository
+from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.records import service as records
 from consent.service.shoppers.repository import ShopperRepository
@@ -18,11 +17,9 @@ from consent.service.shoppers.schemas import (
     Registration,
 )
 from consent.service.tables import Client, Consent, Shopper
-from consent.service.tokens import token_hash, token_matches
+from consent.service.tokens import token_hash
 from consent.standing import ShopperConsent
 from crypto.wire import parse_public_key, thumbprint
-
-_NOBODY = token_hash("")
 
 
 def register(context: Context, request: Registration) -> Registered:
@@ -69,7 +66,7 @@ def read_consents(context: Context, shopper_id: str, token: str) -> Consents:
         Problem: 404, no such shopper, or not her token.
     """
     with context.database.reading() as session:
-        shopper = authorised(session, shopper_id, token)
+        shopper = authorised(context, session, shopper_id, token)
         shoppers = ShopperRepository(session)
         return _matrix(shoppers, shopper_id, shoppers.consent(shopper).at(context.now_ms()))
 
@@ -86,7 +83,7 @@ def decide(context: Context, shopper_id: str, token: str, request: Decisions) ->
         TransitionError: a decision does not follow from its cell's state; nothing was changed.
     """
     with context.database.writing() as session:
-        shopper = authorised(session, shopper_id, token)
+        shopper = authorised(context, session, shopper_id, token)
         decisions = {entry.cell: entry.decision for entry in request.decisions}
         NoticeRepository(session).history().check(decisions, request.notice_version)
         records.settle(context, session, [shopper_id])
@@ -112,7 +109,7 @@ def pair(context: Context, shopper_id: str, token: str, request: ClientKey) -> P
         Problem: 404, no such shopper, or not her token; 409, the client is known as another kind.
     """
     with context.database.writing() as session:
-        shopper = authorised(session, shopper_id, token)
+        shopper = authorised(context, session, shopper_id, token)
         shoppers = ShopperRepository(session)
         client_id = _client(shoppers, request)
         before = shoppers.membership(shopper_id)
@@ -122,19 +119,6 @@ def pair(context: Context, shopper_id: str, token: str, request: ClientKey) -> P
             shoppers.save_standing(shopper_id, consent)
         shoppers.join(shopper_id, client_id)
         return Paired(client=client_id, epoch=consent.epoch)
-
-
-def authorised(session: Session, shopper_id: str, token: str) -> Shopper:
-    """The shopper whose token this is.
-
-    Raises:
-        Problem: 404, whether she does not exist or the token is not hers.
-    """
-    shopper = ShopperRepository(session).find(shopper_id)
-    hers = token_matches(token, _NOBODY if shopper is None else shopper.token_hash)
-    if shopper is None or not hers:
-        raise Problem(404, "There is no such shopper for this token.")
-    return shopper
 
 
 def _matrix(shoppers: ShopperRepository, shopper_id: str, consent: ShopperConsent) -> Consents:
