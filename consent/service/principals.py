@@ -139,7 +139,9 @@ def _by_login(session: Session, hashed: str, now: int) -> Principal | None:
 
 def _by_own_token(session: Session, hashed: str) -> Principal | None:
     found = session.scalar(select(col(Shopper.id)).where(col(Shopper.token_hash) == hashed))
-    return (found and Principal(role=Role.SHOPPER, actor=f"shopper:{found}", shopper=found)) or None
+    if found is None:
+        return None
+    return Principal(role=Role.SHOPPER, actor=f"shopper:{found}", shopper=found)
 
 
 def _by_machine(session: Session, hashed: str, now: int) -> Principal | None:
