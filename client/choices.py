@@ -83,7 +83,7 @@ def forget(home: ClientHome, http: httpx.Client) -> Forgotten:
     given = tuple(cell for cell, state in cells.items() if state in LIVE_STATES)
     if given:
         _decide(home, http, dict.fromkeys(given, Decision.WITHDRAWN))
-    lines = _erase(home)
+    lines = erase_purchases(home)
     home.token_file.unlink()
     return Forgotten(withdrawn=given, lines=lines)
 
@@ -109,7 +109,8 @@ def _service(home: ClientHome, http: httpx.Client) -> ConsentClient:
     return ConsentClient(http, service_key=home.trust.consent_key)
 
 
-def _erase(home: ClientHome) -> int:
+def erase_purchases(home: ClientHome) -> int:
+    """Overwrite and delete the purchases of a device; how many lines there were."""
     if not home.events.exists():
         return 0
     with EventStore.open(home.events) as store:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client import notice
+from consent.ages import AgeBand
 from consent.purpose import Category, Cell, Decision, Purpose
+from consent.tasks.task import TaskName
 
 if TYPE_CHECKING:
     from consent.answers import Consents
@@ -62,6 +64,7 @@ def init(
         bool, typer.Option("--personalise/--no-personalise", help=notice.PERSONALISE)
     ],
     train: Annotated[bool, typer.Option("--train/--no-train", help=notice.TRAIN)],
+    age_band: Annotated[AgeBand, typer.Option(help=notice.AGE_BAND)],
     population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
     n_floor: Annotated[
         int, typer.Option(min=2, help="Join no round with a smaller minimum cohort.")
@@ -72,8 +75,8 @@ def init(
 ) -> None:
     """Set a device up: make its keys, pin the operators', register its shopper's choices.
 
-    Both choices must be stated; nothing is preselected. They are about purchases only, and
-    everything else stays undecided, which permits nothing. Prints one JSON line.
+    Both choices and the age band must be stated; nothing is preselected. The choices are about
+    purchases only; everything else stays undecided, which permits nothing. Prints one JSON line.
     """
     from client.connection import connect
     from client.enrol import Setup, enrol_device, first_decisions
@@ -91,7 +94,7 @@ def init(
         z_floor=z_floor,
     )
     decisions = first_decisions(personalise=personalise, train=train)
-    made = enrol_device(home, setup, decisions, connect(consent_url))
+    made = enrol_device(home, setup, decisions, connect(consent_url), age_band=age_band)
     line = {
         "home": str(made.path),
         "client": made.client_id,
@@ -99,6 +102,90 @@ def init(
         "personalise": decisions[Cell(Purpose.PERSONALISE, Category.PURCHASES)],
         "train": decisions[Cell(Purpose.TRAIN, Category.PURCHASES)],
         "key_holders": list(made.trust.context_hashes),
+    }
+    typer.echo(json.dumps(line))
+
+
+@app.command()
+def pair(
+    home: Annotated[Path, typer.Option(metavar="DIR", help="The device's folder, or a new one.")],
+    code: Annotated[str, typer.Option(help="What the panel shows, such as XXXX-XXXX.")],
+    task: Annotated[
+        list[TaskName] | None,
+        typer.Option(help="Stand for her in this task only; may be repeated."),
+    ] = None,
+    consent_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A new one: the consent service.")
+    ] = None,
+    consent_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A new one: its public key, to be pinned.")
+    ] = None,
+    coordinator_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A new one: the coordinator's public key.")
+    ] = None,
+    key_holder: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A new one: a key holder's public.context; three times, in their order.",
+        ),
+    ] = None,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="A new one: the public item list."
+        ),
+    ] = None,
+    population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
+    n_floor: Annotated[
+        int, typer.Option(min=2, help="Join no round with a smaller minimum cohort.")
+    ] = 20,
+    z_floor: Annotated[
+        float, typer.Option(min=0.0, help="Join no round with a smaller noise multiplier.")
+    ] = 0.3,
+) -> None:
+    """Make this the device that stands for whoever was shown the code in her panel.
+
+    A new folder needs what `device init` needs, but no choices: hers stand already. A device that
+    was removed or forgotten keeps its key and pins. Prints one JSON line.
+    """
+    from client.connection import connect
+    from client.enrol import Setup
+    from client.home import ClientHome
+    from client.pairing import pair_again, pair_new
+    from consent.transport import check_address
+    from crypto.errors import InvalidInputError
+    from crypto.wire import parse_public_key
+
+    tasks = tuple(task or ())
+    if (home / "client.json").exists():
+        loaded = ClientHome.load(home)
+        done = pair_again(loaded, code, connect(loaded.trust.consent_url), tasks=tasks)
+    elif not (consent_url and consent_key and coordinator_key and key_holder and catalogue):
+        raise InvalidInputError(
+            f"There is no device in {home}. To make one, state --consent-url, --consent-key, "
+            "--coordinator-key, --catalogue and three times --key-holder."
+        )
+    else:
+        setup = Setup(
+            population=population,
+            consent_url=check_address(consent_url),
+            consent_key=parse_public_key(consent_key, what="consent key"),
+            coordinator_key=parse_public_key(coordinator_key, what="coordinator key"),
+            key_holders=tuple(key_holder),
+            catalogue=catalogue,
+            n_floor=n_floor,
+            z_floor=z_floor,
+        )
+        done = pair_new(home, setup, code, connect(consent_url), tasks=tasks)
+    line = {
+        "home": str(done.home.path),
+        "client": done.home.client_id,
+        "shopper": done.home.shoppers[done.home.shopper],
+        "tasks": list(tasks),
+        "erased_lines": done.erased,
     }
     typer.echo(json.dumps(line))
 
@@ -270,6 +357,47 @@ def forget(
     for cell in done.withdrawn:
         typer.echo(f"Withdrew {cell.category} for {cell.purpose}.")
     typer.echo(f"Erased {done.lines:,} purchase lines and the token. The device is forgotten.")
+
+
+@app.command()
+def sync(
+    home: HomeOption,
+    *,
+    every: Annotated[
+        float | None,
+        typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out what you asked for elsewhere: stop, export, correct, erase. Then report it.
+
+    The consent service signs what this device is to do; anything else is not looked at. Exports
+    stay on this device.
+    """
+    from client.connection import connect
+    from client.home import ClientHome
+    from client.instructions import sync as sync_once
+    from client.sync_display import sleep, synced_lines, watch
+    from consent.client import ConsentClient
+    from crypto.errors import ConsentError
+
+    loaded = ClientHome.load(home)
+    consent = ConsentClient(connect(loaded.trust.consent_url), service_key=loaded.trust.consent_key)
+
+    def run() -> None:
+        done = sync_once(loaded, consent)
+        typer.echo(json.dumps(done.to_json()) if as_json else "\n".join(synced_lines(done)))
+
+    def run_again() -> None:
+        try:
+            run()
+        except ConsentError as error:  # away now, perhaps not later
+            typer.echo(f"{error}", err=True)
+
+    if every is None:
+        run()
+    else:
+        watch(run_again, every, sleep)
 
 
 def _show_choices(consents: "Consents", *, as_json: bool) -> None:

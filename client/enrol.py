@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from client import notice
 from client.home import ClientHome, ClientKind, Trust
+from consent.ages import AgeBand
 from consent.client import ConsentClient
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.catalogue import Catalogue
@@ -59,9 +60,14 @@ def first_decisions(*, personalise: bool, train: bool) -> dict[Cell, Decision]:
 
 
 def enrol_device(
-    path: Path, setup: Setup, decisions: Mapping[Cell, Decision], http: httpx.Client
+    path: Path,
+    setup: Setup,
+    decisions: Mapping[Cell, Decision],
+    http: httpx.Client,
+    *,
+    age_band: AgeBand,
 ) -> ClientHome:
-    """Register a shopper with her decisions and make her device's home.
+    """Register a shopper with her age band and decisions, and make her device's home.
 
     Raises:
         InvalidInputError: ``path`` is taken, or something of the setup is not what it must be.
@@ -75,9 +81,12 @@ def enrol_device(
         consent.keys()
         identity = Ed25519PrivateKey.generate()
         registered = consent.register(
-            decisions, notice_version=notice.VERSION, client=identity.public_key()
+            decisions,
+            notice_version=notice.VERSION,
+            client=identity.public_key(),
+            age_band=age_band,
         )
-        trust = _pin(setup, contexts, catalogue, draft=draft, home=path)
+        trust = pin(setup, contexts, catalogue, draft=draft, home=path)
         made = ClientHome.create(
             draft,
             kind=ClientKind.DEVICE,
@@ -130,7 +139,7 @@ def read_catalogue(file: Path) -> bytes:
     return data
 
 
-def _pin(
+def pin(
     setup: Setup, contexts: tuple[bytes, ...], catalogue: bytes, *, draft: Path, home: Path
 ) -> Trust:
     """Copy what is pinned into the draft, and name it by where it will be."""

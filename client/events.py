@@ -6,13 +6,14 @@ is one transaction with SQLite's rollback journal: after a crash it happened who
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from consent.correction import SECONDS_PER_DAY, Correction
 from consent.events import Events, StringArray
 from crypto.errors import FedcartError, InvalidInputError
 
@@ -41,6 +42,17 @@ _SELECT = (
     "SELECT shopper, time, basket, item, quantity, price, store FROM events"
     " WHERE shopper = ? ORDER BY time, basket, rowid"
 )
+_APPLIED = (
+    "CREATE TABLE IF NOT EXISTS applied"
+    " (name TEXT PRIMARY KEY, changed INTEGER NOT NULL, deleted INTEGER NOT NULL) STRICT"
+)
+_SET = {
+    "item": "item = ?",
+    "store": "store = ?",
+    "quantity": "quantity = ?",
+    "price": "price = ?",
+    "day": "time = time + ?",
+}
 
 
 class EventStore:
@@ -176,6 +188,59 @@ class EventStore:
             return self._connection.execute(
                 "DELETE FROM events WHERE shopper = ?", (shopper,)
             ).rowcount
+
+    def correct(
+        self, name: str, shopper: str, corrections: Sequence[Correction]
+    ) -> tuple[int, int]:
+        """Apply corrections to a shopper's lines in their order, all or none, and once.
+
+        Returns:
+            How many lines were changed and how many deleted. Corrections of a name that was
+            applied before change nothing, and get the same answer.
+        """
+        with self._transaction():
+            self._connection.execute(_APPLIED)
+            known = self._connection.execute(
+                "SELECT changed, deleted FROM applied WHERE name = ?", (name,)
+            ).fetchone()
+            if known is not None:
+                return int(known[0]), int(known[1])
+            changed = deleted = 0
+            for each in corrections:
+                lines = self._correct(shopper, each)
+                changed, deleted = (
+                    (changed, deleted + lines) if each.deletes else (changed + lines, deleted)
+                )
+            self._connection.execute(
+                "INSERT INTO applied VALUES (?, ?, ?)", (name, changed, deleted)
+            )
+        return changed, deleted
+
+    def _correct(self, shopper: str, correction: Correction) -> int:
+        where = "WHERE shopper = ? AND item = ? AND time >= ? AND time < ?"
+        named = (shopper, correction.item, correction.day, correction.day + SECONDS_PER_DAY)
+        if correction.deletes:
+            return self._connection.execute(f"DELETE FROM events {where}", named).rowcount  # noqa: S608 - no value is in the text
+        columns = [_SET[column] for column in correction.values]
+        shifted = {"day": int(correction.values.get("day", 0)) - correction.day}
+        values = [shifted.get(column, value) for column, value in correction.values.items()]
+        return self._connection.execute(
+            f"UPDATE events SET {', '.join(columns)} {where}",  # noqa: S608 - columns of a fixed list
+            (*values, *named),
+        ).rowcount
+
+    def compact(self) -> None:
+        """Write the file anew without what was deleted.
+
+        Raises:
+            FedcartError: the disk refused; the file is unchanged.
+        """
+        try:
+            self._connection.execute("VACUUM")
+        except sqlite3.Error as error:
+            raise FedcartError(
+                f"The event store {self._path} could not be compacted ({error})."
+            ) from error
 
     def count(self) -> int:
         """Number of lines of all shoppers."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from client.events import EventStore
+from client.holds import NO_HOLDS, Holds
 from consent.admit import ConsentedEvents, admit
 from consent.client import ConsentClient
 from consent.purpose import LIVE_STATES, Category, Purpose
@@ -25,20 +26,27 @@ class ShopperGrant:
 
 
 class Gateway:
-    """Consented access to an event store."""
+    """Consented access to an event store, within what the client was told not to use."""
 
-    def __init__(self, store: EventStore, consent: ConsentClient) -> None:
+    def __init__(self, store: EventStore, consent: ConsentClient, holds: Holds = NO_HOLDS) -> None:
         self._store = store
         self._consent = consent
+        self._holds = holds
 
     def standing(self, grants: Sequence[ShopperGrant]) -> list[ShopperGrant]:
-        """Those of the grants that stand at this moment.
+        """Those of the grants that stand at this moment, and whose purchases are not held back.
 
         Raises:
             ConsentError: the consent service could not be asked.
         """
         alive = self._consent.standing([item.grant.token_id for item in grants])
-        return [item for item in grants if item.grant.token_id in alive]
+        return [item for item in grants if item.grant.token_id in alive and self._usable(item)]
+
+    def _usable(self, item: ShopperGrant) -> bool:
+        return all(
+            self._holds.usable(item.shopper, Purpose(purpose), {Category.PURCHASES})
+            for purpose in item.grant.purposes
+        )
 
     def hand_over(
         self, grants: Sequence[ShopperGrant], purpose: Purpose
@@ -53,7 +61,8 @@ class Gateway:
         for item in grants:
             if purpose not in item.grant.purposes:
                 raise ConsentError(f"A grant does not cover the purpose {purpose}.")
-            categories = frozenset(Category(name) for name in item.grant.categories)
+            granted = frozenset(Category(name) for name in item.grant.categories)
+            categories = self._holds.usable(item.shopper, purpose, granted)
             yield admit(self._store.of(item.shopper), purpose=purpose, categories=categories)
 
     def personal(self, shopper: str, *, identifier: str, token: str) -> ConsentedEvents:
@@ -65,13 +74,15 @@ class Gateway:
             token: her bearer token there.
 
         Raises:
-            ConsentError: she doesn't let her purchases be used for it, or the consent service
-                could not be asked.
+            ConsentError: she doesn't let her purchases be used for it, this client was told not
+                to use them, or the consent service could not be asked.
         """
+        self._holds.check(shopper)
         cells = self._consent.consents(identifier, token).cells
-        categories = frozenset(
+        given = frozenset(
             cell.category
             for cell, state in cells.items()
             if cell.purpose is Purpose.PERSONALISE and state in LIVE_STATES
         )
+        categories = self._holds.usable(shopper, Purpose.PERSONALISE, given)
         return admit(self._store.of(shopper), purpose=Purpose.PERSONALISE, categories=categories)

@@ -5,6 +5,9 @@
     consent.token     a device's: its shopper's bearer token at the consent service, 0600
     events.db         its shoppers' purchases (client/events.py)
     rounds.db         which rounds it has joined (client/register.py)
+    instructions.db   what it was told to do and not to use (client/journal.py)
+    exports/          copies for its shoppers, made when they asked (client/personal_export.py)
+    derived/ID/       whatever is computed from a shopper's purchases and kept; a stop deletes it
 
 Everything pinned here is never taken from the coordinator.
 """
@@ -134,6 +137,21 @@ class ClientHome:
     def register(self) -> Path:
         """The file that remembers joined rounds."""
         return self.path / "rounds.db"
+
+    @property
+    def journal(self) -> Path:
+        """The file that remembers instructions."""
+        return self.path / "instructions.db"
+
+    @property
+    def exports(self) -> Path:
+        """The folder with copies for its shoppers."""
+        return self.path / "exports"
+
+    @property
+    def derived(self) -> Path:
+        """The folder with what is computed from purchases and kept, one folder a shopper's id."""
+        return self.path / "derived"
 
     @property
     def token_file(self) -> Path:

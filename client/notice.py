@@ -14,3 +14,7 @@ TRAIN: Final = (
     "Let noisy, sealed sums of your purchases train the models that all shoppers share. "
     "Only sums over many shoppers are ever opened."
 )
+AGE_BAND: Final = (
+    "Her age band, never a date of birth. Without one nothing may leave the device; a minor's yes "
+    "may wait for her guardian's."
+)

@@ -12,6 +12,7 @@ import httpx
 from client.contributions.registry import contribute as contribution_of
 from client.events import EventStore
 from client.gateway import Gateway, ShopperGrant
+from client.holds import Holds
 from client.home import ClientHome, Trust
 from client.protect import protect
 from client.register import enter_round
@@ -85,6 +86,9 @@ def contribute(
         ConsentError: nobody of this client agreed, or the consent service can't say.
     """
     manifest, task = check_manifest(record, home.trust, now=clock())
+    holds = Holds.load(home)
+    if all(holds.refusal(shopper) for shopper in home.shoppers):
+        raise ConsentError("This client was told to use nothing of its shoppers.")
     context = context_of(record)
     enter_round(
         home.register,
@@ -96,7 +100,7 @@ def contribute(
     )
     with EventStore.open(home.events) as store:
         consent = ConsentClient(http, service_key=home.trust.consent_key, clock=clock)
-        gateway = Gateway(store, consent)
+        gateway = Gateway(store, consent, holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
             _contributions(gateway, grants, task, home.trust.load_catalogue()),

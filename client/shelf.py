@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.events import EventStore
 from client.gateway import Gateway
+from client.holds import Holds
 from client.home import ClientHome
 from client.recommender.explain import reason
 from client.recommender.recommend import recommend
@@ -91,7 +92,7 @@ def _personal_events(home: ClientHome, http: httpx.Client) -> ConsentedEvents:
     consent = ConsentClient(http, service_key=home.trust.consent_key)
     try:
         with EventStore.open(home.events) as store:
-            return Gateway(store, consent).personal(
+            return Gateway(store, consent, Holds.load(home)).personal(
                 shopper, identifier=home.shoppers[shopper], token=token
             )
     except ConsentError as error:

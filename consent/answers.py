@@ -53,6 +53,15 @@ class PairedAnswer(Answer):
     epoch: int
 
 
+class DevicePairedAnswer(Answer):
+    """A device that answered a pairing code."""
+
+    shopper: str
+    token: str
+    client: str
+    epoch: int
+
+
 class GrantedAnswer(Answer):
     """One granted shopper."""
 
@@ -194,6 +203,15 @@ class ServiceKeys:
 
     issuer: str
     key: Ed25519PublicKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicePaired:
+    """Whose a device is now: her id, the device's own token (shown once) and her epoch."""
+
+    shopper: str
+    token: str = field(repr=False)
+    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,14 @@
 """The command ``fedcart consent``: set up and run a consent service."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from consent.accounts_cli import account, token
+from consent.operators_cli import audit, deliver, export, retain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +17,15 @@ app = typer.Typer(
 
 notice = typer.Typer(no_args_is_help=True, help="The notice that shoppers decide under.")
 app.add_typer(notice, name="notice")
+oidc = typer.Typer(
+    no_args_is_help=True, help="Identity providers of retailers that shoppers may sign in through."
+)
+app.add_typer(oidc, name="oidc")
+app.add_typer(account, name="account")
+app.add_typer(token, name="token")
+app.add_typer(audit, name="audit")
+for command in (deliver, retain, export):
+    app.command()(command)
 NOT_STATED = "not stated"
 HomeOption = Annotated[Path, typer.Option(help="Folder with the service's key and database.")]
 
@@ -102,6 +115,24 @@ def pin_coordinator(
 
 
 @app.command()
+def public_url(
+    home: HomeOption,
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://HOST[:PORT], without a path.")],
+) -> None:
+    """Say where visitors find the service; passkeys and sign-in through a retailer need it.
+
+    Passkeys belong to the host's name: under another one they are of no use. A running service
+    reads it when it starts again.
+    """
+    from consent.origin import Origin
+    from consent.service import settings
+
+    origin = Origin.parse(url)
+    settings.set_public_url(home, origin)
+    typer.echo(json.dumps({"home": str(home), "public_url": str(origin)}))
+
+
+@app.command()
 def migrate(home: HomeOption) -> None:
     """Bring the database of an older fedcart to this version's schema. Back it up before."""
     from consent.service.database import Database
@@ -115,21 +146,80 @@ def migrate(home: HomeOption) -> None:
 
 @app.command()
 def serve(
-    home: HomeOption,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder with the service's key and database.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8640,
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Look around: a seeded panel that is gone afterwards.")
+    ] = False,
 ) -> None:
     """Serve over HTTP; prints ``{"ready": url}`` once it listens. Put TLS in front of it."""
-    from consent.service.app import create_app
+
+    def ready(url: str) -> None:
+        typer.echo(json.dumps({"ready": url}))
+
+    if demo == (home is not None):
+        raise typer.BadParameter("Pass either --home or --demo.")
+    if home is None:
+        from consent.panel.demo.serve import serve_demo
+
+        serve_demo(
+            host=host, port=port, say=lambda line: typer.echo(line, err=True), on_ready=ready
+        )
+        return
+    from consent.panel.app import create_site
     from consent.service.server import run
     from consent.service.settings import Settings
 
-    run(
-        create_app(Settings.load(home)),
-        host=host,
-        port=port,
-        on_ready=lambda url: typer.echo(json.dumps({"ready": url})),
+    site = create_site(replace(Settings.load(home), background_jobs=True))
+    run(site, host=host, port=port, on_ready=ready)
+
+
+@oidc.command("add")
+def add_provider(
+    home: HomeOption,
+    name: Annotated[str, typer.Option(help="Names it in addresses: lower case, digits, hyphens.")],
+    issuer: Annotated[str, typer.Option(help="Its issuer, exactly as in its metadata.")],
+    client_id: Annotated[str, typer.Option(help="This service's name there.")],
+    client_secret_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the client's secret (mode 600); none for a public client."),
+    ] = None,
+    client_secret_env: Annotated[
+        str | None, typer.Option(help="Or the environment variable that holds it.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="What its button says; its name otherwise.")] = "",
+) -> None:
+    """Let shoppers sign in through one more identity provider. The secret itself is not copied.
+
+    Its callback is PUBLIC_URL/login/oidc/NAME/callback. A running service reads it when it starts
+    again.
+    """
+    from consent.identity_provider import IdentityProvider
+    from consent.service import settings
+
+    provider = IdentityProvider(
+        name=name,
+        issuer=issuer,
+        client_id=client_id,
+        label=label,
+        client_secret_file=client_secret_file and client_secret_file.resolve(),
+        client_secret_env=client_secret_env,
     )
+    settings.add_provider(home, provider)
+    typer.echo(json.dumps(provider.to_json()))
+
+
+@oidc.command("list")
+def list_providers(home: HomeOption) -> None:
+    """Show the identity providers, one JSON line each, without secrets."""
+    from consent.service.settings import Settings
+
+    for provider in Settings.load(home).oidc:
+        typer.echo(json.dumps(provider.to_json()))
 
 
 @notice.command()
@@ -163,8 +253,13 @@ def expire(home: HomeOption) -> None:
 
 @app.command()
 def verify(
-    receipt: Annotated[Path, typer.Argument(help="A receipt, as JSON-LD.", metavar="RECEIPT.json")],
     key: Annotated[str, typer.Option(help="The service's public key, as pinned.")],
+    receipt: Annotated[
+        Path | None, typer.Argument(help="A receipt, as JSON-LD.", metavar="RECEIPT.json")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="The proof of a withdrawal, instead of a receipt.")
+    ] = None,
     head: Annotated[
         Path | None, typer.Option(help="A tree head that you have from elsewhere.")
     ] = None,
@@ -173,22 +268,33 @@ def verify(
         list[Path] | None, typer.Option(help="A consistency proof between two heads.")
     ] = None,
 ) -> None:
-    """Check a receipt, and the log that it stands in, offline.
+    """Check a receipt, and the log that it stands in, or the proof of a withdrawal, offline.
 
     Exit code 0: everything holds; 1: something does not; 2: the files can't be read.
     """
     from consent import verify as offline
     from consent.receipt import Receipt
+    from consent.withdrawal import Bundle, verify_bundle
     from crypto.errors import InvalidInputError
     from crypto.wire import SignedRecord, parse_public_key
 
     try:
-        evidence = offline.Evidence(
-            receipt=Receipt.from_bytes(receipt.read_bytes()),
-            heads=[SignedRecord.from_bytes(f.read_bytes()) for f in (head, earlier_head) if f],
-            proofs=[offline.ConsistencyProof.from_bytes(f.read_bytes()) for f in consistency or ()],
-        )
-        checks = offline.verify(evidence, parse_public_key(key, what="public key"))
+        pinned = parse_public_key(key, what="public key")
+        if (receipt is None) == (bundle is None):
+            raise InvalidInputError("Name a receipt, or a --bundle, and not both.")
+        if bundle is not None and (head or earlier_head or consistency):
+            raise InvalidInputError("Heads are checked with a receipt; a bundle has one in it.")
+        if bundle is not None:
+            checks = verify_bundle(Bundle.from_bytes(bundle.read_bytes()), pinned)
+        elif receipt is not None:
+            evidence = offline.Evidence(
+                receipt=Receipt.from_bytes(receipt.read_bytes()),
+                heads=[SignedRecord.from_bytes(f.read_bytes()) for f in (head, earlier_head) if f],
+                proofs=[
+                    offline.ConsistencyProof.from_bytes(f.read_bytes()) for f in consistency or ()
+                ],
+            )
+            checks = offline.verify(evidence, pinned)
     except (OSError, ValueError, InvalidInputError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error

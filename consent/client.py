@@ -14,9 +14,11 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from consent import answers
+from consent.ages import AgeBand
 from consent.answers import (
     Committed,
     Consents,
+    DevicePaired,
     Funnel,
     Offer,
     Participation,
@@ -24,8 +26,12 @@ from consent.answers import (
     ServiceKeys,
     VerifiedGrant,
 )
+from consent.instructions_calls import InstructionCalls
+from consent.notice import Language
+from consent.pairing import PairingRequest, as_typed
 from consent.participation import ParticipationRequest
 from consent.purpose import Cell, Decision
+from consent.record_calls import RecordCalls
 from consent.rounds import RoundCalls
 from consent.tasks.task import TaskName
 from consent.transport import call
@@ -51,7 +57,7 @@ def fetch_keys(http: httpx.Client) -> ServiceKeys:
     return ServiceKeys(issuer=answer.issuer, key=key)
 
 
-class ConsentClient(RoundCalls):
+class ConsentClient(RoundCalls, InstructionCalls, RecordCalls):
     """Calls to one consent service, whose public key is pinned.
 
     ``http`` carries the base URL and timeouts. ``coordinator_token`` is needed for ``eligible``,
@@ -89,8 +95,15 @@ class ConsentClient(RoundCalls):
         notice_version: str,
         client: Ed25519PublicKey | None = None,
         kind: str = "device",
+        age_band: AgeBand = AgeBand.NOT_STATED,
+        store_token: str | None = None,
+        language: Language | None = None,
     ) -> Registered:
         """Register a shopper with her first decisions and, if named, her client.
+
+        Agreeing to what leaves the device needs an ``age_band`` as she stated it. A client of kind
+        ``store`` needs that store's ``store_token``. ``language`` is the one that the notice was
+        shown in.
 
         Raises:
             ConsentError: no proper answer.
@@ -98,23 +111,53 @@ class ConsentClient(RoundCalls):
         body: dict[str, Any] = {
             "consents": _decisions(decisions),
             "notice_version": notice_version,
+            "age_band": age_band,
         }
+        if language is not None:
+            body["language"] = language
         if client is not None:
             body["client"] = {"public_key": b64(public_bytes(client)), "kind": kind}
-        answer = call(self._http, "POST", "/v1/shoppers", answers.RegisteredAnswer, body=body)
+        answer = call(
+            self._http,
+            "POST",
+            "/v1/shoppers",
+            answers.RegisteredAnswer,
+            body=body,
+            token=store_token,
+        )
         return Registered(shopper=answer.shopper, token=answer.token, epoch=answer.epoch)
 
     def decide(
-        self, shopper: str, token: str, decisions: Mapping[Cell, Decision], *, notice_version: str
+        self,
+        shopper: str,
+        token: str,
+        decisions: Mapping[Cell, Decision],
+        *,
+        notice_version: str,
+        seen_epoch: int | None = None,
+        language: Language | None = None,
     ) -> Consents:
         """Take a shopper's decisions, all or none, with her token.
+
+        A *no* is always taken. A *yes* counts only if her matrix is still the one of
+        ``seen_epoch``: pass the epoch of what she was shown; without it, what is there now counts
+        as seen. ``language`` is the one that the notice was shown in.
 
         Raises:
             ConsentError: no proper answer; whether the decisions were taken is then unknown, and
                 ``consents`` tells.
         """
-        body = {"decisions": _decisions(decisions), "notice_version": notice_version}
-        return self._consents("PUT", shopper, token, body)
+        body: dict[str, Any] = {
+            "decisions": _decisions(decisions),
+            "notice_version": notice_version,
+        }
+        if language is not None:
+            body["language"] = language
+        headers = None
+        if Decision.GIVEN in decisions.values():
+            seen = self.consents(shopper, token).epoch if seen_epoch is None else seen_epoch
+            headers = {"If-Match": f'"{seen}"'}
+        return self._consents("PUT", shopper, token, body, headers=headers)
 
     def consents(self, shopper: str, token: str) -> Consents:
         """A shopper's matrix as it stands, with her token.
@@ -125,10 +168,24 @@ class ConsentClient(RoundCalls):
         return self._consents("GET", shopper, token, None)
 
     def _consents(
-        self, method: str, shopper: str, token: str, body: dict[str, Any] | None
+        self,
+        method: str,
+        shopper: str,
+        token: str,
+        body: dict[str, Any] | None,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Consents:
         path = f"/v1/shoppers/{quote(shopper, safe='')}/consents"
-        answer = call(self._http, method, path, answers.ConsentsAnswer, body=body, token=token)
+        answer = call(
+            self._http,
+            method,
+            path,
+            answers.ConsentsAnswer,
+            body=body,
+            token=token,
+            headers=headers,
+        )
         if answer.shopper != shopper:
             raise ConsentError("The consent service answered about another shopper.")
         cells = {Cell(entry.purpose, entry.category): entry.state for entry in answer.consents}
@@ -148,6 +205,38 @@ class ConsentClient(RoundCalls):
         if answer.client != thumbprint(client):
             raise ConsentError("The consent service paired another client.")
         return answer.epoch
+
+    def pair_by_code(
+        self,
+        signing_key: Ed25519PrivateKey,
+        code: str,
+        *,
+        tasks: Sequence[TaskName] = (),
+    ) -> DevicePaired:
+        """Answer the code that a shopper was shown; ``signing_key`` is the device's own.
+
+        Without ``tasks`` the device stands for her in all that no other one is named for.
+
+        Raises:
+            WireError: the text is no code.
+            ConsentError: no proper answer; the code may then be used up.
+        """
+        request = PairingRequest(
+            code=as_typed(code),
+            client_key=signing_key.public_key(),
+            issued_at=int(self._clock()),
+            tasks=tuple(tasks),
+        )
+        answer = call(
+            self._http,
+            "POST",
+            "/v1/pairings",
+            answers.DevicePairedAnswer,
+            body=request.sign(signing_key).to_json(),
+        )
+        if answer.client != request.client:
+            raise ConsentError("The consent service paired another client.")
+        return DevicePaired(shopper=answer.shopper, token=answer.token, epoch=answer.epoch)
 
     def participation(
         self,

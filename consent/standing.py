@@ -8,15 +8,21 @@ dead for ever: giving consent again does not revive it. Saying yes to more kills
 change                                    epoch  floor  older grants
 ========================================  =====  =====  ======
 only cells given or renewed               + 1    same   stand
+a minor's yes waits for her guardian      + 1    same   stand
 any cell refused or withdrawn             + 1    epoch  dead
 any given cell expired                    + 1    epoch  dead
 another client paired in place of hers    + 1    epoch  dead
+her data restricted                       + 1    epoch  dead
+the restriction lifted                    + 1    same   stay dead
 the same client paired again              same   same   stand
 ========================================  =====  =====  ======
 
 Consent expires when its time is over or when a new notice changes what it was given for. Time
 needs no job to pass: ``at`` is her consent as the clock makes it, whether or not the expiry was
 written down yet, so a grant never outlives the consent that it rests on.
+
+While her data is *restricted* (GDPR art. 18) nothing permits anything: what she decided is kept,
+may still be changed, and counts again once she has the restriction lifted.
 
 The rules know no framework and no storage; the service asks them inside its transactions.
 Source: W3C DPV 2 consent states; GDPR art. 7(3) (withdrawing is as easy as giving).
@@ -76,24 +82,35 @@ class ShopperConsent:
         cells: state of each decided cell; a cell that is missing is unknown.
         ends: when the consent of a given cell ends, Unix milliseconds; a cell that is missing
             ends only when she or a new notice ends it.
+        restricted: her data is kept and not used: no cell permits anything.
     """
 
     epoch: int
     floor: int
     cells: Mapping[Cell, ConsentState] = field(default_factory=dict)
     ends: Mapping[Cell, int] = field(default_factory=dict)
+    restricted: bool = False
 
     def state(self, cell: Cell) -> ConsentState:
         """The state of a cell; unknown where nothing was decided."""
         return self.cells.get(cell, ConsentState.UNKNOWN)
 
-    def decide(self, decisions: Mapping[Cell, Decision]) -> Self:
+    def decide(
+        self,
+        decisions: Mapping[Cell, Decision],
+        *,
+        waiting: Mapping[Cell, ConsentState] | None = None,
+    ) -> Self:
         """Her consent after one set of decisions, all or none.
+
+        ``waiting`` are cells that somebody else has to agree to first, as requested or deferred:
+        they permit nothing until then. A cell that is given stays given.
 
         Raises:
             TransitionError: one of them does not follow; the message names its cell.
         """
         changed = {cell: self._next(cell, decision) for cell, decision in decisions.items()}
+        changed |= waiting or {}
         epoch = self.epoch + 1
         ended = any(state in ENDED_STATES for state in changed.values())
         return replace(
@@ -148,8 +165,23 @@ class ShopperConsent:
         """Her consent after another client took the place of hers: grants of the old one die."""
         return replace(self, epoch=self.epoch + 1, floor=self.epoch + 1)
 
+    def restrict(self) -> Self:
+        """Her consent once her data is restricted: grants die; unchanged if it is already."""
+        return self if self.restricted else replace(self.moved(), restricted=True)
+
+    def lift(self) -> Self:
+        """Her consent once the restriction is lifted; unchanged if there is none.
+
+        Guarantee: what she had given permits use again, and no grant of before is revived.
+        """
+        if not self.restricted:
+            return self
+        return replace(self, epoch=self.epoch + 1, restricted=False)
+
     def categories(self, purpose: Purpose) -> frozenset[Category]:
-        """All categories that she gives for a purpose."""
+        """All categories that she gives for a purpose; none while her data is restricted."""
+        if self.restricted:
+            return frozenset()
         return frozenset(
             cell.category
             for cell, state in self.cells.items()
@@ -157,8 +189,9 @@ class ShopperConsent:
         )
 
     def allows(self, task: TaskName) -> bool:
-        """Whether everything that the task requires is given now."""
-        return self.categories(REQUIRED_PURPOSE[task]) >= REQUIRED_CATEGORIES[task]
+        """Whether everything that the task requires is given now, and may be used."""
+        given = self.categories(REQUIRED_PURPOSE[task])
+        return not self.restricted and given >= REQUIRED_CATEGORIES[task]
 
 
 def stands(*, task: TaskName, epoch: int, consent: ShopperConsent) -> bool:

@@ -56,6 +56,7 @@ def call(
     body: object = None,
     params: Mapping[str, str] | None = None,
     token: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> _AnswerT:
     """Send one request and parse its answer as ``form``.
 
@@ -63,9 +64,11 @@ def call(
         ConsentError: no answer, another status, or another form. After a failed change it is
             unknown whether the change was made.
     """
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
-        response = http.request(method, path, json=body, params=params, headers=headers)
+        response = http.request(
+            method, path, json=body, params=params, headers={**bearer, **(headers or {})}
+        )
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, RuntimeError) as error:
         # ValueError: text that no header or body can carry; RuntimeError: a closed client.
         raise ConsentError(f"The consent service can't be reached for {path}.") from error

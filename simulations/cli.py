@@ -148,6 +148,36 @@ def bench_sums(
         typer.echo(json.dumps(line))
 
 
+@bench_app.command("consent")
+def bench_consent(
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="FEDCART_CONSENT_DATABASE",
+            help="URL of an empty PostgreSQL database; without it, SQLite.",
+        ),
+    ] = None,
+    shoppers: Annotated[int, typer.Option(help="Shoppers to seed.", min=100)] = 100_000,
+    seconds: Annotated[float, typer.Option(help="Of single checks.", min=0.1)] = 30.0,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the seeded service here.")
+    ] = None,
+) -> None:
+    """Load on the consent service: checks of grants, the panel's pages, withdrawals, commits.
+
+    Seeds a new service with a year of history, then measures it over HTTP as a process of its
+    own. A million shoppers take some minutes to seed.
+    """
+    from simulations.bench.consent import bench_consent as measure
+    from simulations.progress import shown
+
+    with shown() as progress:
+        for line in measure(
+            database=database, shoppers=shoppers, seconds=seconds, progress=progress, folder=folder
+        ):
+            typer.echo(json.dumps(line))
+
+
 def _path(scenario: str) -> Path:
     """A scenario's file, by path or by the name of a shipped one."""
     from simulations.engine.scenario import shipped

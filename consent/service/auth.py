@@ -6,23 +6,49 @@ the same 404 as a shopper who does not exist, so ids can't be probed.
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from consent import signals
+from consent.service.accounts.service import SESSION_PREFIX, touch
 from consent.service.context import ContextDep
 from consent.service.principals import Role
 from consent.service.problems import Problem
+from consent.service.signals import service as observed
 from consent.service.tokens import token_matches
 
 _BEARER = HTTPBearer(auto_error=False, description="A shopper's or the coordinator's token.")
 
 
-async def _token(
+async def _signal(request: Request) -> bool:
+    return signals.is_on(request.headers.get(signals.HEADER))
+
+
+# Whether a request carries the Global Privacy Control signal.
+SignalDep = Annotated[bool, Depends(_signal)]
+
+
+async def _optional(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
-) -> str:
-    if credentials is None:
+    context: ContextDep,
+    signal: SignalDep,
+) -> str | None:
+    token = None if credentials is None else credentials.credentials
+    if token is not None and token.startswith(SESSION_PREFIX):
+        await run_in_threadpool(touch, context, token)
+    if token is not None and signal:
+        await run_in_threadpool(observed.observe, context, token)
+    return token
+
+
+OptionalToken = Annotated[str | None, Depends(_optional)]
+
+
+async def _token(token: OptionalToken) -> str:
+    if token is None:
         raise Problem(401, "Send a bearer token in the Authorization header.")
-    return credentials.credentials
+    return token
 
 
 BearerToken = Annotated[str, Depends(_token)]

@@ -24,6 +24,10 @@ _WRITE_LOCK: Final = int.from_bytes(b"fedcart")
 # SQLSTATEs after which nothing was changed and the same call may well succeed: a lock or statement
 # that took too long, a deadlock, a server that starts, stops or has no connection left.
 _PASSING: Final = {"55P03", "57014", "40001", "40P01", "57P01", "57P02", "57P03", "25P03", "53300"}
+# A check of thousands of grants reads pages all over the file: mapped, they are not copied each
+# time. Beyond what is mapped (SQLite's own limit is 2 GiB) every connection has a cache.
+_MAPPED_BYTES: Final = 2**40
+_CACHE_KIB: Final = 16 * 1024
 _STATEMENT_S: Final = 60.0
 _IDLE_S: Final = 30.0
 # A server that is gone is noticed within about 30 s.
@@ -93,6 +97,8 @@ class Sqlite:
         cursor = connection.cursor()
         self._use_write_ahead_log(cursor)
         cursor.execute(f"PRAGMA synchronous = {'FULL' if self._opening.durable else 'NORMAL'}")
+        cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA recursive_triggers = ON")  # else REPLACE deletes unseen
         cursor.close()

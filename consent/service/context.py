@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, Request
 
+from consent.service.accounts.passwords import Passwords
 from consent.service.database import Database
+from consent.service.metrics.registry import Metrics
+from consent.service.oidc.providers import Providers
 from consent.service.settings import Settings
 from crypto.wire import b64
 
@@ -20,6 +23,9 @@ class Context:
     settings: Settings
     database: Database
     key: Ed25519PrivateKey
+    passwords: Passwords = field(default_factory=Passwords)
+    providers: Providers = field(default_factory=Providers)
+    metrics: Metrics = field(default_factory=Metrics)
 
     def now(self) -> float:
         """Unix seconds."""

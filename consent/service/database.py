@@ -6,10 +6,12 @@ writers from crowding the database; between processes the database's own lock de
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - the pool's own word
@@ -20,7 +22,12 @@ from consent.service.backends import Opening, parse
 from crypto.errors import ConsentError, InvalidInputError
 
 BUSY_TIMEOUT_S: Final = 10.0
+# What a request writes in the same transaction as its change, whatever that is.
+BEFORE_COMMIT: Final[ContextVar[Callable[[Session], None] | None]] = ContextVar(
+    "BEFORE_COMMIT", default=None
+)
 _CHUNK: Final = 900
+_AFTER: Final = "after_commit"
 
 
 class DatabaseBusyError(ConsentError):
@@ -31,16 +38,29 @@ class DatabaseLostError(ConsentError):
     """The connection broke while a change was being saved: it may or may not be there."""
 
 
+class Watcher(Protocol):
+    """Is told how long changes wait, and that the database was not free."""
+
+    def waited(self, seconds: float) -> None:
+        """A change got the write lock after that long."""
+
+    def was_busy(self) -> None:
+        """A call was given up because the database was busy or away."""
+
+
 class Database:
     """One SQLite file or PostgreSQL database with serialised writers."""
 
-    def __init__(self, url: str, *, durable: bool, migrate: bool = False) -> None:
+    def __init__(
+        self, url: str, *, durable: bool, migrate: bool = False, watcher: Watcher | None = None
+    ) -> None:
         """Open the database; an empty one gets its tables.
 
         Args:
             url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
             durable: wait for the disk before a change is acknowledged.
             migrate: bring an older schema to this version's, too.
+            watcher: is told of waiting, for metrics.
 
         Raises:
             InvalidInputError: not such a URL, a database that can't be opened, one with tables
@@ -48,6 +68,7 @@ class Database:
         """
         self._backend = parse(url, Opening(durable=durable, busy_s=BUSY_TIMEOUT_S))
         self._lock = threading.Lock()
+        self._watcher = watcher
         engines = self._backend.open()
         self._reader, self._writer = engines.reader, engines.writer
         try:
@@ -78,14 +99,21 @@ class Database:
                 database was away; nothing was changed.
             DatabaseLostError: the connection broke during the commit.
         """
+        began = time.perf_counter()
         if not self._lock.acquire(timeout=BUSY_TIMEOUT_S):
-            raise DatabaseBusyError("The consent database is busy; try again.")
+            raise self._busy()
         try:
             with self._busy_as_error(), self._session(self._writer) as session:
                 session.connection()  # begins now, so that nothing is read before the lock
+                if self._watcher is not None:
+                    self._watcher.waited(time.perf_counter() - began)
                 yield session
+                if (mark := BEFORE_COMMIT.get()) is not None:
+                    mark(session)
                 session.flush()  # whatever fails up to here has changed nothing
                 self._commit(session)
+                for done in session.info.pop(_AFTER, ()):
+                    done()
         finally:
             self._lock.release()
 
@@ -116,11 +144,16 @@ class Database:
         try:
             yield
         except TimeoutError as error:
-            raise DatabaseBusyError("The consent database is busy; try again.") from error
+            raise self._busy() from error
         except DBAPIError as error:
             if self._backend.is_passing(error):
-                raise DatabaseBusyError("The consent database is busy; try again.") from error
+                raise self._busy() from error
             raise
+
+    def _busy(self) -> DatabaseBusyError:
+        if self._watcher is not None:
+            self._watcher.was_busy()
+        return DatabaseBusyError("The consent database is busy; try again.")
 
     @staticmethod
     def _session(engine: Engine) -> Session:
@@ -129,6 +162,21 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._reader.dispose()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within it, a transaction is no part of what the request changes."""
+    mark = BEFORE_COMMIT.set(None)
+    try:
+        yield
+    finally:
+        BEFORE_COMMIT.reset(mark)
+
+
+def after_commit(session: Session, done: Callable[[], object]) -> None:
+    """Call something once a writing transaction is saved, and never if it is not."""
+    session.info.setdefault(_AFTER, []).append(done)
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:

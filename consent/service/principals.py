@@ -1,7 +1,8 @@
 """Who a token belongs to, and what she may do.
 
 A caller sends one opaque token, as a bearer token or in the panel's cookie. It is a shopper's own
-token (her device holds it), the token of an open login, a machine's token, or the coordinator's.
+token or that of a device which she paired, the token of an open login, a machine's token, or the
+coordinator's.
 All of them carry 256 random bits and are stored as hashes. Whatever is foreign to a caller does
 not exist for her: 404, never 403, so that ids can't be probed.
 
@@ -26,6 +27,7 @@ from sqlmodel import col
 
 from consent.service.accounts.tables import Account, AccountSession, ApiToken
 from consent.service.context import Context
+from consent.service.pairing.tables import DeviceToken
 from consent.service.problems import Problem
 from consent.service.tables import Shopper
 from consent.service.tokens import token_hash, token_matches
@@ -53,6 +55,7 @@ class Principal:
         shopper: the shopper that she is, if she is one.
         account: her account, if she logged in.
         session: the hash of the token of her login.
+        store: the store that a machine is of.
         proved_at: when she last showed a password, a passkey or her provider's login (Unix
             milliseconds); 0 where the token is all that she showed.
     """
@@ -62,6 +65,7 @@ class Principal:
     shopper: str | None = None
     account: str | None = None
     session: str | None = None
+    store: str | None = None
     proved_at: int = 0
 
 
@@ -71,8 +75,9 @@ def identify(context: Context, session: Session, token: str) -> Principal | None
         return Principal(role=Role.COORDINATOR, actor="coordinator")
     hashed, now = token_hash(token), context.now_ms()
     return (
-        _by_login(session, hashed, now)
+        _by_login(context, session, hashed)
         or _by_own_token(session, hashed)
+        or _by_device(session, hashed)
         or _by_machine(session, hashed, now)
     )
 
@@ -117,7 +122,7 @@ def authorised(context: Context, session: Session, shopper_id: str, token: str) 
     raise Problem(404, "There is no such shopper for this token.")
 
 
-def _by_login(session: Session, hashed: str, now: int) -> Principal | None:
+def _by_login(context: Context, session: Session, hashed: str) -> Principal | None:
     query = select(AccountSession, Account).join(
         Account, col(Account.id) == col(AccountSession.account_id)
     )
@@ -125,7 +130,10 @@ def _by_login(session: Session, hashed: str, now: int) -> Principal | None:
     if found is None:
         return None
     login, account = found
-    if login.expires_at <= now or login.version != account.version or account.closed_at is not None:
+    now, idle_ms = context.now_ms(), context.settings.sessions.idle_ms
+    if now >= min(login.expires_at, login.seen_at + idle_ms):
+        return None
+    if login.version != account.version or account.closed_at is not None:
         return None
     return Principal(
         role=Role(account.role),
@@ -144,10 +152,20 @@ def _by_own_token(session: Session, hashed: str) -> Principal | None:
     return Principal(role=Role.SHOPPER, actor=f"shopper:{found}", shopper=found)
 
 
+def _by_device(session: Session, hashed: str) -> Principal | None:
+    found = session.scalar(
+        select(col(DeviceToken.shopper_id)).where(col(DeviceToken.token_hash) == hashed)
+    )
+    if found is None:
+        return None
+    return Principal(role=Role.SHOPPER, actor=f"shopper:{found}", shopper=found)
+
+
 def _by_machine(session: Session, hashed: str, now: int) -> Principal | None:
     found = session.scalar(select(ApiToken).where(col(ApiToken.token_hash) == hashed))
     if found is None or found.revoked_at is not None:
         return None
     if found.expires_at is not None and found.expires_at <= now:
         return None
-    return Principal(role=Role(found.role), actor=f"token:{found.id}")
+    store = found.name if found.role == Role.STORE else None
+    return Principal(role=Role(found.role), actor=f"token:{found.id}", store=store)

@@ -3,7 +3,7 @@
 Bodies never repeat what the caller sent, so a token or an id can't leak through a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from consent.notice import OutdatedNoticeError
+from consent.rights.request import RequestError
 from consent.service.database import DatabaseBusyError, DatabaseLostError
 from consent.standing import TransitionError
 from crypto.errors import InvalidInputError
@@ -27,11 +28,19 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's word
     ``kind`` is the problem's type, a URI, where callers must tell it from others of its status.
     """
 
-    def __init__(self, status: int, detail: str, *, kind: str = "about:blank") -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "about:blank",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.kind = kind
+        self.headers = headers
 
 
 class ProblemDetails(BaseModel):
@@ -57,18 +66,23 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_response(
-    status: int, detail: str, *, errors: list[str] | None = None, kind: str = "about:blank"
+    status: int,
+    detail: str,
+    *,
+    errors: list[str] | None = None,
+    kind: str = "about:blank",
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """One problem as a response; a 401 names the scheme to use."""
     body = ProblemDetails(
         type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors
     )
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    scheme = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     return JSONResponse(
         body.model_dump(exclude_none=True),
         status_code=status,
         media_type=MEDIA_TYPE,
-        headers=headers,
+        headers={**scheme, **(headers or {})},
     )
 
 
@@ -77,10 +91,13 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, error: Problem) -> JSONResponse:
-        return problem_response(error.status, error.detail, kind=error.kind)
+        return problem_response(
+            error.status, error.detail, kind=error.kind, headers=error.headers
+        )
 
     @app.exception_handler(OutdatedNoticeError)
     @app.exception_handler(TransitionError)
+    @app.exception_handler(RequestError)
     async def _transition(_request: Request, error: Exception) -> JSONResponse:
         return problem_response(409, str(error))
 

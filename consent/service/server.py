@@ -38,5 +38,6 @@ def run(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) 
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,  # whose address to believe is consent.service.peer's business
     )
     _Announcing(config, on_ready).run()

@@ -8,7 +8,7 @@ coordinator's token.
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -21,10 +21,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from consent.identity_provider import IdentityProvider, providers_from_json, refuse_repeats
 from consent.incentive import SHIPPED_TEXTS, Incentive
 from consent.notice import SHIPPED
+from consent.origin import Origin
 from consent.receipt import NOBODY_STATED, Controller
+from consent.rights.terms import RightsTerms
+from consent.retention import Retention
+from consent.service.accounts.lifetimes import Lifetimes
 from consent.service.backends import check_url
+from consent.service.quotas import Quotas
 from consent.service.tokens import token_hash
 from crypto.errors import InvalidInputError
 from crypto.grant import MAX_LIFETIME_S
@@ -42,7 +48,24 @@ from crypto.wire import (
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 VALIDITY_DAYS: Final = 396  # 13 months
 MAX_VALIDITY_DAYS: Final = 1827  # five years
-_OPTIONAL: Final = {"database", "validity_days", "controller", "coordinator_key", "incentive"}
+MAX_PROXIES: Final = 8
+MAX_PORTS: Final = 16
+_OPTIONAL: Final = {
+    "rights",
+    "database",
+    "validity_days",
+    "controller",
+    "coordinator_key",
+    "incentive",
+    "sessions",
+    "public_url",
+    "oidc",
+    "quotas",
+    "trusted_proxies",
+    "retention",
+    "webhook_ports",
+    "webhooks_allow_loopback",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +86,19 @@ class Settings:
         coordinator_key: the key that signs manifests; without it no task policy is taken.
         incentive: the terms of value sharing.
         incentive_texts: the folder of the financial-incentive notice.
+        rights: whose days the clocks of requests count, and how long backups are kept.
+        sessions: how long a login lasts.
+        public_url: where visitors find this service; passkeys and sign-in through a retailer need
+            it. Without it only ``localhost`` will do, for a demo.
+        oidc: the identity providers that shoppers may sign in through.
+        quotas: how often a caller may try what is worth guessing.
+        trusted_proxies: how many proxies of the operator's own stand before the service, each of
+            which appends to ``X-Forwarded-For``; 0 to 8.
+        retention: how long what is kept, where that is not the default.
+        webhook_ports: ports beside 443 and 8443 that webhooks may go to.
+        webhooks_allow_loopback: webhooks may also go to this machine, without TLS; for tests and
+            the demo.
+        background_jobs: deliver webhooks and run the retention schedule while serving.
         durable: wait for the disk before a change is acknowledged. Only simulations may say
             False: after a power failure a withdrawal that was acknowledged could be gone.
         max_body_bytes: largest request body that is read.
@@ -82,6 +118,16 @@ class Settings:
     coordinator_key: Ed25519PublicKey | None = None
     incentive: Incentive = field(default_factory=Incentive)
     incentive_texts: Path = SHIPPED_TEXTS
+    rights: RightsTerms = field(default_factory=RightsTerms)
+    sessions: Lifetimes = field(default_factory=Lifetimes)
+    public_url: Origin | None = None
+    oidc: tuple[IdentityProvider, ...] = ()
+    quotas: Quotas = field(default_factory=Quotas)
+    trusted_proxies: int = 0
+    retention: Retention = field(default_factory=Retention)
+    webhook_ports: tuple[int, ...] = ()
+    webhooks_allow_loopback: bool = False
+    background_jobs: bool = False
     durable: bool = True
     max_body_bytes: int = MAX_BODY_BYTES
     clock: Callable[[], float] = time.time
@@ -95,6 +141,10 @@ class Settings:
         if not 1 <= self.validity_days <= MAX_VALIDITY_DAYS:
             raise InvalidInputError(
                 f"Expected validity_days={self.validity_days} within 1..{MAX_VALIDITY_DAYS}."
+            )
+        if not 0 <= self.trusted_proxies <= MAX_PROXIES:
+            raise InvalidInputError(
+                f"Expected trusted_proxies={self.trusted_proxies} within 0..{MAX_PROXIES}."
             )
         if not self.issuer:
             raise InvalidInputError("A consent service has an issuer name; pass --issuer.")
@@ -153,8 +203,19 @@ class Settings:
             controller=Controller.from_json(value.get("controller", {})),
             notices=(SHIPPED, own) if (own := home / "notices").is_dir() else (SHIPPED,),
             coordinator_key=_pinned(value),
+            public_url=_public_url(value),
+            oidc=providers_from_json(value.get("oidc", [])),
             incentive=Incentive.from_json(value.get("incentive", {})),
+            quotas=Quotas.from_json(value.get("quotas", {})),
+            trusted_proxies=get_int(
+                {"trusted_proxies": 0, **value}, "trusted_proxies", low=0, high=MAX_PROXIES
+            ),
             incentive_texts=own if (own := home / "incentive").is_dir() else SHIPPED_TEXTS,
+            sessions=Lifetimes.from_json(value.get("sessions", {})),
+            rights=RightsTerms.from_json(value.get("rights", {})),
+            retention=Retention.from_json(value.get("retention", {})),
+            webhook_ports=_ports(value),
+            webhooks_allow_loopback=value.get("webhooks_allow_loopback", False) is True,
         )
 
 
@@ -181,6 +242,7 @@ def create_home(
     validity_days: int = VALIDITY_DAYS,
     controller: Controller = NOBODY_STATED,
     coordinator_key: Ed25519PublicKey | None = None,
+    quotas: Quotas | None = None,
 ) -> Home:
     """Create the key, the coordinator's token and the settings of a new consent service.
 
@@ -194,6 +256,7 @@ def create_home(
         validity_days: days until consent that was given expires.
         controller: who is responsible for the data.
         coordinator_key: the key that signs manifests, if it is there yet.
+        quotas: how often a caller may try, where that is not the default.
 
     Raises:
         InvalidInputError: the folder already holds a consent service, or a setting is refused.
@@ -222,6 +285,8 @@ def create_home(
     }
     if coordinator_key is not None:
         public["coordinator_key"] = b64(public_bytes(coordinator_key))
+    if quotas is not None:
+        public["quotas"] = quotas.to_json()
     if database is not None:
         public["database"] = database
     else:  # SQLite's own files beside it copy its permissions
@@ -242,11 +307,51 @@ def pin_coordinator(home: Path, key: Ed25519PublicKey) -> None:
             f"{home} has another coordinator's key pinned; a new coordinator needs a consent "
             "service of its own."
         )
+    _change(home, {"coordinator_key": b64(public_bytes(key))})
+
+
+def add_provider(home: Path, provider: IdentityProvider) -> None:
+    """Let shoppers sign in through one more provider, from when the service starts again.
+
+    Raises:
+        InvalidInputError: no consent service there, its secret can't be read, or the provider's
+            name or issuer is there already.
+    """
+    known = Settings.load(home).oidc
+    provider.secret()
+    refuse_repeats([*known, provider])
+    _change(home, {"oidc": [each.to_json() for each in [*known, provider]]})
+
+
+def set_public_url(home: Path, public_url: Origin) -> None:
+    """Say where visitors find the service. A running service reads it when it starts again.
+
+    Raises:
+        InvalidInputError: no consent service there.
+    """
+    Settings.load(home)
+    _change(home, {"public_url": str(public_url)})
+
+
+def _change(home: Path, fields: Mapping[str, object]) -> None:
     path, draft = home / "settings.json", home / ".settings.draft"
     value = parse_object(path.read_bytes(), what=str(path))
     draft.unlink(missing_ok=True)
-    write_secret(draft, canonical({**value, "coordinator_key": b64(public_bytes(key))}))
+    write_secret(draft, canonical({**value, **fields}))
     draft.replace(path)
+
+
+def _ports(value: dict[str, Any]) -> tuple[int, ...]:
+    listed = value.get("webhook_ports", [])
+    if not isinstance(listed, list) or len(listed) > MAX_PORTS:
+        raise InvalidInputError(f"webhook_ports is a list of at most {MAX_PORTS} ports.")
+    return tuple(
+        get_int({"webhook_ports": port}, "webhook_ports", low=1, high=65535) for port in listed
+    )
+
+
+def _public_url(value: dict[str, Any]) -> Origin | None:
+    return Origin.parse(get_str(value, "public_url")) if "public_url" in value else None
 
 
 def _pinned(value: dict[str, Any]) -> Ed25519PublicKey | None:

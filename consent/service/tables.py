@@ -9,7 +9,7 @@ The tables are made by the migrations, never from here; a test holds the two to 
 change here, draft a migration (``consent.service.migrations.draft`` says how).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import BigInteger, Index, Integer, MetaData, UniqueConstraint
 from sqlalchemy.orm import registry
@@ -17,6 +17,8 @@ from sqlmodel import Field, SQLModel
 
 # 64 bits on every database; SQLite's rows are numbered by INTEGER, which has 64 there.
 BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
+# SQLite keeps such a table as one tree by its key instead of two: what live checks look up most.
+_BY_KEY: Final = {"sqlite_with_rowid": False}
 # Constraints with names can be changed by a later migration, whichever database it is.
 _NAMES: Final = {
     "pk": "pk_%(table_name)s",
@@ -32,20 +34,54 @@ class Base(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAME
 
 
 METADATA: MetaData = Base.metadata
+EVERY_TASK: Final = ""  # sorts before every task's name
 # Tables whose rows can't be changed or deleted; a slice with tables of its own adds their names.
 APPEND_ONLY: Final[set[str]] = {"consent_event", "round_commit", "committed_grant"}
 
 
+class Owner(NamedTuple):
+    """Whose a row of an append-only table is, and when it may be deleted after her erasure.
+
+    Attributes:
+        sql: what names the shopper of the row ``OLD``.
+        at_once: from her erasure on, and not only once the time of proof is over.
+    """
+
+    sql: str
+    at_once: bool = False
+
+
+# The append-only tables that hold something of one shopper: once she is erased, her rows can be
+# deleted, and only hers.
+ERASABLE: Final[dict[str, Owner]] = {
+    "consent_event": Owner("OLD.shopper_id"),
+    "committed_grant": Owner(
+        "(SELECT shopper_id FROM participation_grant WHERE token_id = OLD.token_id)"
+    ),
+}
+
+# The append-only tables whose oldest rows the retention schedule ends: what must hold of a row
+# ``OLD`` for it to be deleted.
+PRUNABLE: Final[dict[str, str]] = {}
+
+
 class Shopper(Base, table=True):
-    """A shopper: an opaque id, her token's hash, and her consent epoch and floor."""
+    """A shopper: an opaque id, her token's hash, and her consent epoch and floor.
+
+    ``restricted_at`` is set while her data is kept and not used. ``residence`` is where she said
+    that she lives (``consent.rights.clock``), empty where she said nothing.
+    """
 
     __tablename__ = "shopper"
+    __table_args__ = _BY_KEY
 
     id: str = Field(primary_key=True)
     token_hash: str = Field(unique=True)
     epoch: int = Field(ge=0)
     floor: int = Field(ge=0)
     created_at: int = Field(sa_type=BIG)
+    restricted_at: int | None = Field(default=None, sa_type=BIG)
+    residence: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
 class ConsentEvent(Base, table=True):
@@ -64,7 +100,7 @@ class ConsentEvent(Base, table=True):
     state: str
     notice_version: str
     language: str
-    epoch: int
+    epoch: int = Field(sa_type=BIG)
     time: int = Field(sa_type=BIG)
     expires_at: int | None = Field(sa_type=BIG)
     leaf: int = Field(sa_type=BIG, unique=True)
@@ -77,6 +113,7 @@ class Consent(Base, table=True):
     """
 
     __tablename__ = "consent"
+    __table_args__ = _BY_KEY
 
     shopper_id: str = Field(foreign_key="shopper.id", primary_key=True)
     purpose: str = Field(primary_key=True)
@@ -89,21 +126,29 @@ class Consent(Base, table=True):
 
 
 class Client(Base, table=True):
-    """A device or store, known by the thumbprint of its Ed25519 key."""
+    """A device or store, known by the thumbprint of its Ed25519 key.
+
+    ``store`` says whose a store's client is: the name of the tokens that it acts with.
+    """
 
     __tablename__ = "client"
 
     thumbprint: str = Field(primary_key=True)
     public_key: str
     kind: str
+    store: str | None = None
 
 
 class Membership(Base, table=True):
-    """The one client that stands for a shopper."""
+    """The one client that stands for a shopper in a task.
+
+    The row of EVERY_TASK is about every task that she has no row of its own for.
+    """
 
     __tablename__ = "membership"
 
     shopper_id: str = Field(foreign_key="shopper.id", primary_key=True)
+    task: str = Field(default="", primary_key=True, sa_column_kwargs={"server_default": ""})
     client_id: str = Field(foreign_key="client.thumbprint", index=True)
 
 
@@ -114,6 +159,7 @@ class Grant(Base, table=True):
     __table_args__ = (
         UniqueConstraint("shopper_id", "task", "round_id"),
         Index("participation_grant_round", "task", "round_id"),
+        _BY_KEY,
     )
 
     token_id: str = Field(primary_key=True)

@@ -4,7 +4,7 @@ The homes are the real ones: a client's event store, keys and pins are the files
 a store would have, and nothing else is handed to the client app.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,10 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from client.connection import connect
 from client.events import EventStore
 from client.home import ClientHome, ClientKind, Trust
+from consent.ages import AgeBand
 from consent.answers import Registered
 from consent.client import ConsentClient
 from consent.events import Events
-from consent.service.settings import create_home
+from consent.service.context import opened
+from consent.service.machines import service as machines
+from consent.service.principals import Role
+from consent.service.quotas import Quotas
+from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
 from crypto.errors import InvalidInputError
 from crypto.keyholder.home import KeyHolder, Pins, create
@@ -80,7 +85,10 @@ def make_keys(folder: Path, *, private: bool, z_floor: float = Z_FLOOR) -> Keys:
     """
     coordinator = Ed25519PrivateKey.generate()
     made = create_home(
-        folder / "consent", issuer="fedcart-simulation", coordinator_key=coordinator.public_key()
+        folder / "consent",
+        issuer="fedcart-simulation",
+        coordinator_key=coordinator.public_key(),
+        quotas=Quotas.off(),  # a whole town calls from one address
     )
     consent = parse_public_key(made.public_key, what="consent key")
     pins = Pins(
@@ -125,13 +133,21 @@ def build(
     trust = _trust(keys, catalogue, consent.url)
     service = ConsentClient(connect(consent.url), service_key=keys.consent)
     clients = list(_clients(population))
+    store_tokens = _store_tokens(keys.consent_home, population.stores)
     registered: dict[str, Registered] = {}
     nodes: dict[int, Path] = {}
     client_of: dict[str, str] = {}
     with ThreadPoolExecutor(1 if consent.process is None else 4) as pool:
         for node, client in enumerate(clients, start=2):
             identity = Ed25519PrivateKey.generate()
-            join = partial(_register, service, identity.public_key(), client.kind, choices)
+            join = partial(
+                _register,
+                service,
+                identity.public_key(),
+                client.kind,
+                choices,
+                store_tokens.get(client.name) if client.kind is ClientKind.STORE else None,
+            )
             mine = dict(zip(client.shoppers, pool.map(join, client.shoppers), strict=True))
             nodes[node] = keys.folder / "clients" / f"{client.kind}-{client.name}"
             home = ClientHome.create(
@@ -164,11 +180,26 @@ def _register(
     client: Ed25519PublicKey,
     kind: ClientKind,
     choices: Mapping[str, Choice],
+    store_token: str | None,
     shopper: str,
 ) -> Registered:
     return service.register(
-        choices[shopper].decisions, notice_version=NOTICE_VERSION, client=client, kind=kind
+        choices[shopper].decisions,
+        notice_version=NOTICE_VERSION,
+        client=client,
+        kind=kind,
+        age_band=AgeBand.ADULT,  # simulated shoppers are grown up
+        store_token=store_token,
     )
+
+
+def _store_tokens(consent_home: Path, stores: Iterable[str]) -> dict[str, str]:
+    """A token of its own for every store, as the consent service's operator hands them out."""
+    with opened(Settings.load(consent_home)) as context:
+        return {
+            store: machines.add(context, Role.STORE, f"store-{number}").token
+            for number, store in enumerate(stores, start=1)
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
+from consent.ages import AgeBand
 from consent.client import ConsentClient
 from consent.service.database import Database, DatabaseBusyError, DatabaseLostError
 from consent.service.settings import Settings, create_home
@@ -73,7 +74,7 @@ def client(home: Path, http: httpx.Client) -> ConsentClient:
 
 
 def register(consent: ConsentClient) -> Writer:
-    made = consent.register(GIVE, notice_version=NOTICE)
+    made = consent.register(GIVE, notice_version=NOTICE, age_band=AgeBand.ADULT)
     return Writer(made.shopper, made.token)
 
 

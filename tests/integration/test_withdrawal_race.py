@@ -21,8 +21,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine, text
 
+from consent.ages import AgeBand
 from consent.answers import Offer
 from consent.client import ConsentClient
+from consent.service.context import opened
+from consent.service.machines import service as machines
+from consent.service.principals import Role
+from consent.service.quotas import Quotas
 from consent.service.settings import Settings, create_home
 from crypto.wire import parse_public_key, thumbprint
 from tests.conftest import NewDatabase
@@ -110,9 +115,16 @@ class Race:
 
     def enrol(self, round_: Round) -> Store:
         key = Ed25519PrivateKey.generate()
+        with opened(Settings.load(self.home)) as context:
+            token = machines.add(context, Role.STORE, "store").token
         made = [
             self.client().register(
-                GIVE, notice_version=NOTICE, client=key.public_key(), kind="store"
+                GIVE,
+                notice_version=NOTICE,
+                client=key.public_key(),
+                kind="store",
+                age_band=AgeBand.ADULT,
+                store_token=token,
             )
             for _ in range(A_STORE)
         ]
@@ -194,7 +206,7 @@ class Race:
 def race(
     home: Path, database: NewDatabase, *, processes: int, shoppers: int, how: str = WHOLE
 ) -> Race:
-    create_home(home, issuer="race", database=database())
+    create_home(home, issuer="race", database=database(), quotas=Quotas.off())
     program: list[str | Path] = ["-m", "tests.integration.race_service", home, how]
     with running(*[program] * processes) as services:
         made = Race(home, services, shoppers)

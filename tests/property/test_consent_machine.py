@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from consent import standing as rules
+from consent.ages import AgeBand
 from consent.answers import Committed, Offer
 from consent.log import tree
 from consent.purpose import Category, Cell, Decision, Purpose
@@ -145,6 +146,8 @@ class Interleavings(RuleBasedStateMachine):
     @initialize(target=people)
     def begin(self) -> MultipleResults[str]:
         self.devices = [Device(), Device(), Device()]
+        for store in self.devices[1:]:
+            store.store_token = self.stage.store_token(f"store-{store.name}")
         willing = {TRAIN_PURCHASES: Decision.GIVEN}
         return multiple(*(self.add(number, willing) for number in (0, 1, 2, 2)))
 
@@ -157,7 +160,12 @@ class Interleavings(RuleBasedStateMachine):
         device = self.devices[number]
         kind = "store" if number else "device"
         made = self.stage.client.register(
-            said, notice_version=NOTICE, client=device.key.public_key(), kind=kind
+            said,
+            notice_version=NOTICE,
+            client=device.key.public_key(),
+            kind=kind,
+            age_band=AgeBand.ADULT,
+            store_token=device.store_token,
         )
         device.shoppers[made.shopper] = made.token
         self.persons[made.shopper] = Person(

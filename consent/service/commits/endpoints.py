@@ -5,17 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from consent.participation import NAME_PATTERN
-from consent.service.auth import COORDINATOR_ONLY
+from consent.service.auth import COORDINATOR_ONLY, scope
 from consent.service.commits import service
 from consent.service.commits.schemas import CommitAnswer, CommitRequest
 from consent.service.context import ContextDep
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.tasks.task import TaskName
 
 router = APIRouter(prefix="/v1/commits", tags=["commits"], dependencies=[COORDINATOR_ONLY])
 
 
-@router.post("", responses=answers(401, 409, 422))
+@router.post("", responses=answers(401, 409, 422), openapi_extra=scope(Role.COORDINATOR))
 def freeze(request: CommitRequest, context: ContextDep) -> CommitAnswer:
     """Freeze the round: sign the list of uploads whose every grant stands now.
 
@@ -25,7 +26,9 @@ def freeze(request: CommitRequest, context: ContextDep) -> CommitAnswer:
     return service.freeze(context, request)
 
 
-@router.get("/{task}/{round_id}", responses=answers(401, 404, 422))
+@router.get(
+    "/{task}/{round_id}", responses=answers(401, 404, 422), openapi_extra=scope(Role.COORDINATOR)
+)
 def read(
     task: TaskName, round_id: Annotated[str, Path(pattern=NAME_PATTERN)], context: ContextDep
 ) -> CommitAnswer:

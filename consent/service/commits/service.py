@@ -6,6 +6,7 @@ or wholly after (the past stays lawful). The stored answer never changes.
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from consent.service.commits.repository import CommitRepository
 from consent.service.commits.schemas import (
@@ -16,10 +17,10 @@ from consent.service.commits.schemas import (
     OfferedUpload,
 )
 from consent.service.context import Context
+from consent.service.database import after_commit
 from consent.service.problems import Problem
 from consent.service.schemas import SignedRecordSchema
 from consent.service.standing.repository import IssuedGrant, StandingRepository
-from consent.service.standing.service import grant_stands
 from consent.service.tables import RoundCommit
 from crypto.commit import Commit, CommittedUpload
 from crypto.wire import SignedRecord, canonical
@@ -41,6 +42,7 @@ def freeze(context: Context, request: CommitRequest) -> CommitAnswer:
             row = _freeze(
                 context, commits, StandingRepository(session, now=context.now_ms()), request
             )
+            after_commit(session, partial(_count, context, row))
     if row.request_hash != request.hash:
         raise Problem(409, "This round was committed for another list of uploads.")
     return _answer(row)
@@ -57,6 +59,12 @@ def read(context: Context, task: str, round_id: str) -> CommitAnswer:
     if row is None:
         raise Problem(404, "This round has no commit.")
     return _answer(row)
+
+
+def _count(context: Context, row: RoundCommit) -> None:
+    context.metrics.commits.inc()
+    for entry in json.loads(row.dropped):
+        context.metrics.dropped.labels(entry["reason"]).inc()
 
 
 def _freeze(
@@ -98,7 +106,7 @@ def _fault(
         return DropReason.UNKNOWN_GRANT
     if any((grant.client_id, grant.context) != (entry.client, context) for grant in known):
         return DropReason.OTHER_BINDING
-    if not all(grant_stands(grant) for grant in known):
+    if not all(grant.terms.stand for grant in known):
         return DropReason.NOT_STANDING
     return None
 

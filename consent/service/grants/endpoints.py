@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from consent.service.auth import SignalDep, scope
 from consent.service.context import ContextDep
 from consent.service.grants import service
 from consent.service.grants.schemas import ParticipationAnswer
@@ -12,13 +13,16 @@ from crypto.wire import SignedRecord
 router = APIRouter(prefix="/v1", tags=["participation"])
 
 
-@router.post("/participation", responses=answers(409, 422))
-def participate(request: SignedRecordSchema, context: ContextDep) -> ParticipationAnswer:
+@router.post("/participation", responses=answers(409, 422), openapi_extra=scope())
+def participate(
+    request: SignedRecordSchema, context: ContextDep, signal: SignalDep
+) -> ParticipationAnswer:
     """Ask for grants of one round, for one shopper or for many.
 
     The request is a signed record of type ``participation`` with the body fields ``task, round,
     context, client_key, issued_at, shoppers``, signed by the client's own key. Every shopper is
     answered: granted if she belongs to this client and gives what the task requires, else refused
-    with a reason.
+    with a reason. `Sec-GPC: 1` binds those of the asked shoppers who belong to the client.
     """
-    return service.participate(context, SignedRecord.from_json(request.model_dump()))
+    record = SignedRecord.from_json(request.model_dump())
+    return service.participate(context, record, signal=signal)

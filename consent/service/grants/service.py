@@ -6,6 +6,7 @@ withdrawal.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -21,30 +22,44 @@ from consent.service.grants.schemas import (
 )
 from consent.service.problems import Problem
 from consent.service.records import service as records
+from consent.service.rounds.repository import PolicyRepository
+from consent.service.signals import gate as signals
 from consent.service.standing.repository import Member, StandingRepository
 from consent.service.tables import Grant
 from consent.tasks.task import REQUIRED_PURPOSE
 from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord
 
+NO_POLICY: Final = "urn:fedcart:problem:no-policy"
 
-def participate(context: Context, record: SignedRecord) -> ParticipationAnswer:
+
+def participate(
+    context: Context, record: SignedRecord, *, signal: bool = False
+) -> ParticipationAnswer:
     """Issue one grant for each asked shopper who belongs to the client and agrees to the task.
 
     Guarantee: a shopper has at most one grant a round. The same client may ask again under the
-    same context and gets the same grant with a later expiry, if it still stands.
+    same context and gets the same grant with a later expiry, if it still stands. Where the
+    coordinator's key is pinned, a grant is only ever for a policy that was published. ``signal``
+    is whether the client sends Global Privacy Control, which binds its shoppers.
 
     Raises:
         WireError: the record is malformed or not signed by the key that it names.
-        Problem: 422, made more than MAX_AGE_S from now; 409, the round is committed, or the
-            client already holds a grant of it under another context.
+        Problem: 422, made more than MAX_AGE_S from now; 409, the round is committed, has no
+            published policy of this context, or the client already holds a grant of it under
+            another one.
     """
     request = ParticipationRequest.parse(record)
     if not request.is_fresh(context.now()):
         raise Problem(422, f"This request was not made within {MAX_AGE_S} s of now; sign anew.")
     with context.database.writing() as session:
+        if signal:
+            _see_signal(context, session, request)
         records.settle_client(context, session, request.client)
         outcome = _Round.open(context, session, request).judge_all()
+    context.metrics.grants_issued.inc(len(outcome.granted))
+    for reason in outcome.refused.values():
+        context.metrics.grants_refused.labels(reason).inc()
     return ParticipationAnswer(
         grants=[
             GrantedShopper(shopper=who, token=grant.sign(context.key))
@@ -52,6 +67,21 @@ def participate(context: Context, record: SignedRecord) -> ParticipationAnswer:
         ],
         refused=[RefusedShopper(shopper=who, reason=why) for who, why in outcome.refused.items()],
     )
+
+
+def _see_signal(context: Context, session: Session, request: ParticipationRequest) -> None:
+    repository = StandingRepository(session, now=context.now_ms())
+    own = {member.shopper_id for member in repository.members([request.client], request.task)}
+    signals.see(context, session, sorted(own.intersection(request.shoppers)))
+
+
+def _check_policy(context: Context, session: Session, request: ParticipationRequest) -> None:
+    """Refuse a round that no shopper could have read about."""
+    if context.settings.coordinator_key is None:
+        return
+    policy = PolicyRepository(session).find(request.task, request.round_id)
+    if policy is None or policy.context != request.context:
+        raise Problem(409, "No task policy of this round and context is published.", kind=NO_POLICY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +108,14 @@ class _Round:
     @classmethod
     def open(cls, context: Context, session: Session, request: ParticipationRequest) -> "_Round":
         grants = GrantRepository(session, task=request.task, round_id=request.round_id)
+        _check_policy(context, session, request)
         state = grants.state(request.client, request.context)
         if state.committed:
             raise Problem(409, "This round is committed; no more grants are issued for it.")
         if state.other_context:
             raise Problem(409, "This client holds a grant of this round under another context.")
-        purpose = REQUIRED_PURPOSE[request.task]
         members = StandingRepository(session, now=context.now_ms()).members(
-            [request.client], purpose
+            [request.client], request.task
         )
         return cls(
             context=context,

@@ -71,7 +71,9 @@ def consistency(context: Context, first: int, second: int) -> Consistency:
     return Consistency(first=first, second=second, path=[b64(part) for part in path])
 
 
-def own(context: Context, shopper_id: str, token: str, cursor: int | None) -> OwnLog:
+def own(
+    context: Context, shopper_id: str, token: str, cursor: int | None, limit: int = PAGE
+) -> OwnLog:
     """A page of a shopper's events with their inclusion proofs.
 
     Raises:
@@ -80,7 +82,7 @@ def own(context: Context, shopper_id: str, token: str, cursor: int | None) -> Ow
     with context.database.reading() as session:
         authorised(context, session, shopper_id, token)
         after = -1 if cursor is None else cursor
-        events = LogRepository(session).events_after(shopper_id, after, limit=PAGE)
+        events = LogRepository(session).events_after(shopper_id, after, limit=limit)
     proof = prove(context, shopper_id, events)
     proved = [
         ProvedEvent(
@@ -94,7 +96,7 @@ def own(context: Context, shopper_id: str, token: str, cursor: int | None) -> Ow
         head=SignedRecordSchema(**proof.head.to_json()),
         key=b64(proof.key),
         events=proved,
-        next=events[-1][0] if len(events) == PAGE else None,
+        next=events[-1][0] if len(events) == limit else None,
     )
 
 

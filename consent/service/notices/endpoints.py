@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from consent.notice import Language
+from consent.service.auth import scope
 from consent.service.context import ContextDep
 from consent.service.notices import service
 from consent.service.notices.schemas import NoticeInFull, Notices
@@ -13,7 +14,7 @@ from consent.service.problems import answers
 router = APIRouter(prefix="/v1/notices", tags=["notices"])
 
 
-@router.get("")
+@router.get("", openapi_extra=scope())
 def read_all(context: ContextDep) -> Notices:
     """Every published version of the notice, and which one is current.
 
@@ -23,7 +24,7 @@ def read_all(context: ContextDep) -> Notices:
     return service.read_all(context)
 
 
-@router.get("/{version}", responses=answers(404, 422))
+@router.get("/{version}", responses=answers(404, 422), openapi_extra=scope())
 def read(
     version: Annotated[str, Path(max_length=128)],
     context: ContextDep,

@@ -10,14 +10,16 @@ from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.orm import Session
 
 from consent.participation import MAX_AGE_S
 from consent.redemption import Redemption, as_shown
+from consent.service import rates
 from consent.service.context import Context
 from consent.service.points.repository import PointsRepository
-from consent.service.points.schemas import CodeRequest, IssuedCode, Redeemed
+from consent.service.points.schemas import CodeRequest, CodeState, IssuedCode, Redeemed
 from consent.service.points.tables import CodeUse, DiscountCode
-from consent.service.principals import authorised
+from consent.service.principals import Role, authorised, required
 from consent.service.problems import Problem
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import ClientKind
@@ -26,6 +28,7 @@ from crypto.wire import SignedRecord
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _CODE_BYTES: Final = 15
+MAX_SHOWN: Final = 100
 
 
 def issue(
@@ -60,28 +63,63 @@ def issue(
     )
 
 
-def redeem(context: Context, record: SignedRecord) -> Redeemed:
+def read_all(context: Context, shopper_id: str, token: str) -> list[CodeState]:
+    """A shopper's latest codes, newest first.
+
+    A code is made of its id, so it can be shown to her again; the service still keeps no code.
+
+    Raises:
+        Problem: 404, no such shopper, or not her token.
+    """
+    with context.database.reading() as session:
+        authorised(context, session, shopper_id, token)
+        found = PointsRepository(session).codes(shopper_id, limit=MAX_SHOWN)
+    return [_state(context, code, used_at) for code, used_at in found]
+
+
+def redeem(context: Context, token: str, record: SignedRecord) -> Redeemed:
     """Use a code, once. The same store and sale again gets the same answer.
+
+    The till shows the store's token and signs with a client key that is registered as that store's:
+    neither a code nor a token alone is worth anything.
 
     Guarantee: a code that does not exist, one that has expired and one that was used for another
     sale are answered alike.
 
     Raises:
         WireError: the record is malformed or not signed by the key that it names.
-        Problem: 422, made more than MAX_AGE_S from now; 403, not a registered store; 404, there is
-            nothing to redeem.
+        Problem: 401, nobody's token; 422, made more than MAX_AGE_S from now; 404, not a store's
+            token, not a client of that store, or there is nothing to redeem; 429, this store tries
+            too often; 503, attempts can't be counted.
     """
     request = Redemption.parse(record)
     if not request.is_fresh(context.now()):
         raise Problem(422, f"This request was not made within {MAX_AGE_S} s of now; sign anew.")
+    with context.database.reading() as session:
+        store = required(context, session, token, Role.STORE).store
+    rates.check(context, "redeem", str(store))
     with context.database.writing() as session:
+        store = required(context, session, token, Role.STORE).store
         client = ShopperRepository(session).client(request.client)
-        if client is None or client.kind != ClientKind.STORE:
-            raise Problem(403, "Codes are redeemed by stores that are registered here.")
+        if client is None or client.kind != ClientKind.STORE or client.store != store:
+            raise Problem(404, "There is no such client of this store.")
         code, use = _used(PointsRepository(session), request, now=context.now_ms())
     return Redeemed(
         id=code.id, sale=use.sale, points=code.points, value=code.value, redeemed_at=use.used_at
     )
+
+
+def give_back_expired(context: Context, session: Session, before: int, limit: int) -> int:
+    """Give the points of codes that expired unused before a time back to their shoppers.
+
+    In the caller's writing transaction. Guarantee: once a code, however often it is called; a code
+    that was used is left alone. Returns for how many codes.
+    """
+    ledger, now = PointsRepository(session), context.now_ms()
+    found = ledger.lost(before=min(before, now), limit=limit)
+    for code in found:
+        ledger.give_back(code, time=now)
+    return len(found)
 
 
 def _used(
@@ -90,11 +128,27 @@ def _used(
     code = ledger.code(token_hash(request.code))
     use = None if code is None else ledger.use(code.id)
     if code is not None and use is None and now < code.expires_at:
+        if ledger.was_returned(code.id):  # the clock went back since
+            raise Problem(404, "There is no such code that could be redeemed.")
         use = CodeUse(code_id=code.id, client_id=request.client, sale=request.sale, used_at=now)
         ledger.add_use(use)
     if code is None or use is None or (use.client_id, use.sale) != (request.client, request.sale):
         raise Problem(404, "There is no such code that could be redeemed.")
     return code, use
+
+
+def _state(context: Context, code: DiscountCode, used_at: int | None) -> CodeState:
+    text = _text(context, code.id)
+    usable = used_at is None and context.now_ms() < code.expires_at
+    return CodeState(
+        id=code.id,
+        code=as_shown(text) if usable and token_hash(text) == code.code_hash else None,
+        points=code.points,
+        value=code.value,
+        created_at=code.created_at,
+        expires_at=code.expires_at,
+        used_at=used_at,
+    )
 
 
 def _made(context: Context, shopper_id: str, points: int, request_hash: str) -> DiscountCode:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query
 
 from consent.notice import Language
-from consent.service.auth import BearerToken
+from consent.service.auth import BearerToken, scope
 from consent.service.context import ContextDep
 from consent.service.points import codes, service
 from consent.service.points.schemas import (
@@ -15,6 +15,7 @@ from consent.service.points.schemas import (
     Points,
     Redeemed,
 )
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.schemas import SignedRecordSchema
 from crypto.wire import SignedRecord
@@ -31,24 +32,34 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.get("/incentive", responses=answers(404, 422))
+@router.get("/incentive", responses=answers(404, 422), openapi_extra=scope())
 def incentive(context: ContextDep, language: Language = Language.EN) -> IncentiveNotice:
     """The financial-incentive notice: terms, data, opt-in, withdrawal and the estimated value."""
     return service.incentive(context, language)
 
 
-@router.get("/shoppers/{shopper}/points", responses=answers(401, 404, 422))
+@router.get(
+    "/shoppers/{shopper}/points",
+    responses=answers(401, 404, 422),
+    openapi_extra=scope(Role.SHOPPER),
+)
 def read(
     shopper: ShopperId,
     token: BearerToken,
     context: ContextDep,
     cursor: Annotated[int | None, Query(ge=0, le=service.NEWEST)] = None,
+    limit: Annotated[int, Query(ge=1, le=service.PAGE)] = service.PAGE,
 ) -> Points:
-    """The shopper's balance and the entries that it comes from, newest first; 100 a page."""
-    return service.read(context, shopper, token, cursor)
+    """The shopper's balance and the entries that it comes from, newest first, a page at a time."""
+    return service.read(context, shopper, token, cursor, limit)
 
 
-@router.post("/shoppers/{shopper}/codes", status_code=201, responses=answers(401, 404, 409, 422))
+@router.post(
+    "/shoppers/{shopper}/codes",
+    status_code=201,
+    responses=answers(401, 404, 409, 422),
+    openapi_extra=scope(Role.SHOPPER),
+)
 def issue(
     shopper: ShopperId,
     request: CodeRequest,
@@ -64,12 +75,16 @@ def issue(
     return codes.issue(context, shopper, token, request, key)
 
 
-@router.post("/codes/redeem", responses=answers(403, 404, 422))
-def redeem(request: SignedRecordSchema, context: ContextDep) -> Redeemed:
+@router.post(
+    "/codes/redeem",
+    responses=answers(401, 404, 422, 429, 503),
+    openapi_extra=scope(Role.STORE),
+)
+def redeem(request: SignedRecordSchema, token: BearerToken, context: ContextDep) -> Redeemed:
     """Redeem a code at a till.
 
     The request is a signed record of type ``redeem`` with the body fields ``code, sale,
-    client_key, issued_at``, signed by the client key of a store. Whatever is wrong with the code,
-    the answer is the same 404.
+    client_key, issued_at``, signed by a client key of the store whose token is the bearer token.
+    Whatever is wrong with the code, the answer is the same 404.
     """
-    return codes.redeem(context, SignedRecord.from_json(request.model_dump()))
+    return codes.redeem(context, token, SignedRecord.from_json(request.model_dump()))

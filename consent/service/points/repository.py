@@ -25,6 +25,14 @@ _OPTED_IN = select(col(Consent.shopper_id)).where(
 )
 
 
+RETURNED: Final = "returned:"
+
+
+def returned(code_id: str) -> str:
+    """The reference of the entry that gives back the points of a code."""
+    return f"{RETURNED}{code_id}"
+
+
 class PointsRepository:
     """The ledger as one transaction sees it and adds to it."""
 
@@ -69,6 +77,40 @@ class PointsRepository:
         self._session.add(entry)
         self._session.flush()
 
+    def give_back(self, code: DiscountCode, *, time: int) -> None:
+        """Credit a shopper with the points of a code of hers that nobody used; once a code."""
+        entry = PointsEntry(
+            shopper_id=code.shopper_id,
+            debit=Account.REDEEMED.value,
+            credit=Account.SHOPPER.value,
+            points=code.points,
+            reference=returned(code.id),
+            time=time,
+        )
+        self._session.add(entry)
+        self._session.flush()
+
+    def lost(self, *, before: int, limit: int) -> list[DiscountCode]:
+        """Codes that expired before a time, unused, whose points were not given back."""
+        query = (
+            select(DiscountCode)
+            .outerjoin(CodeUse, col(CodeUse.code_id) == col(DiscountCode.id))
+            .outerjoin(PointsEntry, col(PointsEntry.reference) == RETURNED + col(DiscountCode.id))
+            .where(
+                col(DiscountCode.expires_at) <= before,
+                col(CodeUse.code_id).is_(None),
+                col(PointsEntry.id).is_(None),
+            )
+            .order_by(col(DiscountCode.expires_at), col(DiscountCode.id))
+            .limit(limit)
+        )
+        return list(self._session.scalars(query))
+
+    def was_returned(self, code_id: str) -> bool:
+        """Whether the points of a code were given back."""
+        query = select(col(PointsEntry.id)).where(col(PointsEntry.reference) == returned(code_id))
+        return self._session.scalar(query) is not None
+
     def balance(self, shopper_id: str) -> int:
         """What a shopper's entries come to."""
         query = select(func.sum(_SIGNED)).where(col(PointsEntry.shopper_id) == shopper_id)
@@ -88,6 +130,17 @@ class PointsRepository:
             col(DiscountCode.request_hash) == request_hash,
         )
         return self._session.scalar(query)
+
+    def codes(self, shopper_id: str, *, limit: int) -> list[tuple[DiscountCode, int | None]]:
+        """A shopper's latest codes, newest first, each with the time of its use."""
+        query = (
+            select(DiscountCode, col(CodeUse.used_at))
+            .outerjoin(CodeUse, col(CodeUse.code_id) == col(DiscountCode.id))
+            .where(col(DiscountCode.shopper_id) == shopper_id)
+            .order_by(col(DiscountCode.created_at).desc(), col(DiscountCode.id))
+            .limit(limit)
+        )
+        return [(code, used_at) for code, used_at in self._session.execute(query)]
 
     def code(self, code_hash: str) -> DiscountCode | None:
         """The code with this hash."""

@@ -21,8 +21,8 @@ class Account(StrEnum):
 class EntrySchema(Schema):
     """Points that moved from one account (debit) to another (credit).
 
-    ``reference`` is the pseudonym of the round, or the id of the code. The time is in Unix
-    milliseconds.
+    ``reference`` is the pseudonym of the round, the id of the code, or ``returned:`` with the id
+    of a code that expired unused. The time is in Unix milliseconds.
     """
 
     number: int
@@ -61,6 +61,21 @@ class IssuedCode(Schema):
     value: str
     expires_at: int
     balance: int
+
+
+class CodeState(Schema):
+    """One of a shopper's codes. ``code`` is there while a till would take it.
+
+    Times are Unix milliseconds.
+    """
+
+    id: str
+    code: str | None
+    points: int
+    value: str
+    created_at: int
+    expires_at: int
+    used_at: int | None
 
 
 class Redeemed(Schema):

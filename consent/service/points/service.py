@@ -38,7 +38,9 @@ def credit(context: Context, session: Session, participants: Mapping[str, str]) 
     ledger.issue(due, points=points, time=now)
 
 
-def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> Points:
+def read(
+    context: Context, shopper_id: str, token: str, cursor: int | None, limit: int = PAGE
+) -> Points:
     """A shopper's balance, and a page of her entries.
 
     Raises:
@@ -49,13 +51,13 @@ def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> P
         ledger = PointsRepository(session)
         balance = ledger.balance(shopper_id)
         before = NEWEST if cursor is None else cursor
-        entries = ledger.entries(shopper_id, before=before, limit=PAGE)
+        entries = ledger.entries(shopper_id, before=before, limit=limit)
     return Points(
         shopper=shopper_id,
         balance=balance,
         value=context.settings.incentive.value(balance),
         entries=[_entry(row) for row in entries],
-        next=entries[-1].id if len(entries) == PAGE else None,
+        next=entries[-1].id if len(entries) == limit else None,
     )
 
 

@@ -2,19 +2,21 @@
 
 The ledger is double entry: one row debits one account and credits another with the same points, so
 all accounts together are always zero. A shopper's balance is what her rows say; it is stored
-nowhere. Rows are added and never changed.
+nowhere. Rows are added and never changed. When the rows of an erased shopper are deleted, their
+sums take their place under nobody, so that what was issued and redeemed still adds up.
 """
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from consent.service.tables import APPEND_ONLY, BIG, Base
+from consent.service.tables import APPEND_ONLY, BIG, ERASABLE, Base, Owner
 
 
 class PointsEntry(Base, table=True):
     """Points that moved between a shopper's account and another.
 
-    ``reference`` says why, once: the pseudonym of a round, or the id of a code.
+    ``reference`` says why, once: the pseudonym of a round, the id of a code,
+    ``returned:`` with the id of a code that expired unused, or an erasure.
     """
 
     __tablename__ = "points_entry"
@@ -25,7 +27,7 @@ class PointsEntry(Base, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
-    shopper_id: str = Field(foreign_key="shopper.id")
+    shopper_id: str | None = Field(default=None, foreign_key="shopper.id")
     debit: str
     credit: str
     points: int
@@ -61,3 +63,10 @@ class CodeUse(Base, table=True):
 
 
 APPEND_ONLY.update({"points_entry", "discount_code", "code_use"})
+ERASABLE.update(
+    {
+        "points_entry": Owner("OLD.shopper_id"),
+        "discount_code": Owner("OLD.shopper_id", at_once=True),
+        "code_use": Owner("(SELECT shopper_id FROM discount_code WHERE id = OLD.code_id)"),
+    }
+)

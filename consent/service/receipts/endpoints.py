@@ -8,8 +8,9 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from consent.log.head import MAX_SIZE
 from consent.notice import Language
 from consent.receipt import MEDIA_TYPE
-from consent.service.auth import BearerToken
+from consent.service.auth import BearerToken, scope
 from consent.service.context import ContextDep
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.receipts import page, service
 from consent.service.receipts.schemas import Receipts
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1/shoppers/{shopper}/receipts", tags=["receipts"])
 ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
-@router.get("", responses=answers(401, 404, 422))
+@router.get("", responses=answers(401, 404, 422), openapi_extra=scope(Role.SHOPPER))
 def read_all(
     shopper: ShopperId,
     token: BearerToken,
@@ -32,6 +33,7 @@ def read_all(
 
 @router.get(
     "/{record}",
+    openapi_extra=scope(Role.SHOPPER),
     response_class=Response,
     responses=answers(401, 404, 422)
     | {

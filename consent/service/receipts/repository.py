@@ -33,3 +33,14 @@ class ReceiptRepository:
             .limit(limit)
         )
         return [Recorded(*row) for row in self._session.execute(query).all()]
+
+    def before(self, shopper_id: str, epoch: int, *, limit: int) -> list[int]:
+        """The epochs of a shopper before one that changed a cell, newest first."""
+        query = (
+            select(col(ConsentEvent.epoch))
+            .where(col(ConsentEvent.shopper_id) == shopper_id, col(ConsentEvent.epoch) < epoch)
+            .distinct()
+            .order_by(col(ConsentEvent.epoch).desc())
+            .limit(limit)
+        )
+        return list(self._session.scalars(query))

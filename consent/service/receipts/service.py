@@ -1,5 +1,6 @@
 """Making receipts: what was recorded, who answers for it, and its place in the log."""
 
+from consent.log.leaf import LoggedEvent
 from consent.receipt import Receipt, sign_receipt
 from consent.service.context import Context
 from consent.service.log.service import prove
@@ -28,6 +29,21 @@ def read_all(
         ],
         next=found[-1].epoch if len(found) == limit else None,
     )
+
+
+def history(
+    context: Context, shopper_id: str, token: str, *, before: int, limit: int
+) -> list[list[LoggedEvent]]:
+    """What a shopper's records before one changed, newest first: the events of each together.
+
+    Raises:
+        Problem: 404, no such shopper, or not her token.
+    """
+    with context.database.reading() as session:
+        authorised(context, session, shopper_id, token)
+        log = LogRepository(session)
+        epochs = ReceiptRepository(session).before(shopper_id, before, limit=limit)
+        return [[event for _, event in log.events_of_epoch(shopper_id, each)] for each in epochs]
 
 
 def read(context: Context, shopper_id: str, token: str, record: int) -> Receipt:

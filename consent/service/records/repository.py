@@ -22,7 +22,9 @@ _MAX_IN: Final = 900
 _ADD_EVENTS = insert(METADATA.tables["consent_event"])
 _ADD_NODES = insert(METADATA.tables["log_node"])
 _ADD_KEYS = insert(METADATA.tables["log_key"])
-_LAST_LEAF = select(func.max(col(ConsentEvent.leaf)))
+# The last leaf has the highest position of all nodes. It is no event's number that counts: the
+# events of a shopper who was erased are gone, and their leaves stay.
+_LAST_NODE = select(func.max(col(LogNode.position)))
 _NODES = select(col(LogNode.position), col(LogNode.hash)).where(
     col(LogNode.position).in_(bindparam("positions", expanding=True))
 )
@@ -39,8 +41,8 @@ class LogRepository:
 
     def size(self) -> int:
         """How many leaves there are."""
-        last = self._session.scalar(_LAST_LEAF)
-        return 0 if last is None else last + 1
+        last = self._session.scalar(_LAST_NODE)
+        return 0 if last is None else last // 2 + 1
 
     def nodes(self, positions: Collection[int]) -> dict[int, bytes]:
         """Stored nodes by position."""

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from consent.log.leaf import LoggedEvent
-from consent.purpose import LIVE_STATES, Cell
+from consent.purpose import LIVE_STATES, Cell, ConsentState, Decision
 from consent.service.context import Context
+from consent.service.database import after_commit
+from consent.service.instructions import service as instructions
 from consent.service.records.repository import LogRepository
 from consent.service.shoppers.repository import Held, ShopperRepository
 from consent.service.tables import Consent
+from consent.service.webhooks import service as webhooks
 from consent.standing import ShopperConsent
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
@@ -44,6 +48,19 @@ def save(context: Context, session: Session, changes: Iterable[Change]) -> None:
     ]
     ShopperRepository(session).save_cells(_row(event) for event in events)
     LogRepository(session).append(events, entropy=context.settings.entropy)
+    _tell(context, session, events)
+
+
+def _tell(context: Context, session: Session, events: Iterable[LoggedEvent]) -> None:
+    """Tell webhooks and metrics what shoppers decided; what time has ended is nobody's decision."""
+    given = {(each.shopper, each.epoch) for each in events if each.state in LIVE_STATES}
+    ended = [each for each in events if each.state is ConsentState.WITHDRAWN]
+    for shopper, epoch in sorted(given):
+        webhooks.emit(context, session, "consent.given", {"shopper": shopper, "epoch": epoch})
+    for shopper, epoch in sorted({(each.shopper, each.epoch) for each in ended}):
+        webhooks.emit(context, session, "consent.withdrawn", {"shopper": shopper, "epoch": epoch})
+    if ended:
+        after_commit(session, partial(context.metrics.withdrawals.inc, len(ended)))
 
 
 def lapse(
@@ -59,15 +76,50 @@ def lapse(
     Raises epochs and floors as a withdrawal would. The events name ``notice``, or else the notice
     under which each cell was given. Where nothing is chosen, nothing is written.
     """
+    _end(context, session, shoppers, choose, ShopperConsent.lapse, notice=notice)
+
+
+def withdraw(
+    context: Context,
+    session: Session,
+    shoppers: Iterable[str],
+    choose: Callable[[ShopperConsent], Collection[Cell]],
+) -> None:
+    """Withdraw what ``choose`` names of these shoppers' given consent, as they would themselves.
+
+    What has expired before is written down first. The events name the notice under which each cell
+    was given. Where nothing is chosen, nothing is written.
+    """
+    known = list(shoppers)
+    settle(context, session, known)
+    _end(context, session, known, choose, _withdrawn)
+
+
+def _withdrawn(consent: ShopperConsent, cells: Collection[Cell]) -> ShopperConsent:
+    return consent.decide(dict.fromkeys(cells, Decision.WITHDRAWN))
+
+
+def _end(
+    context: Context,
+    session: Session,
+    shoppers: Iterable[str],
+    choose: Callable[[ShopperConsent], Collection[Cell]],
+    end: Callable[[ShopperConsent, Collection[Cell]], ShopperConsent],
+    *,
+    notice: str | None = None,
+) -> None:
     repository = ShopperRepository(session)
     after: dict[str, ShopperConsent] = {}
     changes: list[Change] = []
+    told: dict[str, instructions.Change] = {}
     for held in repository.held(shoppers):
         if cells := choose(held.consent):
-            after[held.shopper] = held.consent.lapse(cells)
-            changes += _lapses(held, after[held.shopper], cells, notice)
+            after[held.shopper] = end(held.consent, cells)
+            changes += _endings(held, after[held.shopper], cells, notice)
+            told[held.shopper] = instructions.Change.between(held.consent, after[held.shopper])
     repository.save_standings(after)
     save(context, session, changes)
+    instructions.consent_changed(context, session, told)
 
 
 def settle(context: Context, session: Session, shoppers: Iterable[str]) -> None:
@@ -98,7 +150,7 @@ def write_expiries(context: Context) -> int:
         done += len(due)
 
 
-def _lapses(
+def _endings(
     held: Held, after: ShopperConsent, cells: Collection[Cell], notice: str | None
 ) -> list[Change]:
     """One change a notice: the given one for all cells, or each cell's own."""

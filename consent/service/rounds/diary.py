@@ -16,7 +16,9 @@ from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 PAGE: Final = 100
 
 
-def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> Diary:
+def read(
+    context: Context, shopper_id: str, token: str, cursor: int | None, limit: int = PAGE
+) -> Diary:
     """A page of a shopper's diary.
 
     Raises:
@@ -26,7 +28,7 @@ def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> D
         authorised(context, session, shopper_id, token)
         diary = DiaryRepository(session)
         before = NEWEST if cursor is None else cursor
-        pages = diary.pages(shopper_id, before=before, limit=PAGE)
+        pages = diary.pages(shopper_id, before=before, limit=limit)
         bounds = diary.bounds(shopper_id)
         cells = ShopperRepository(session).cells(shopper_id)
     stopped = _stopped(cells, context.now_ms())
@@ -35,7 +37,7 @@ def read(context: Context, shopper_id: str, token: str, cursor: int | None) -> D
         rounds=bounds.rounds,
         epsilon_so_far=bounds.spent if bounds.unbounded_from is None else None,
         entries=[_entry(page, bounds, stopped) for page in pages],
-        next=pages[-1].entry.id if len(pages) == PAGE else None,
+        next=pages[-1].entry.id if len(pages) == limit else None,
     )
 
 

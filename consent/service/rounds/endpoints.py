@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from consent.participation import NAME_PATTERN
-from consent.service.auth import COORDINATOR_ONLY, BearerToken
+from consent.service.auth import COORDINATOR_ONLY, BearerToken, scope
 from consent.service.context import ContextDep
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.rounds import diary, service
 from consent.service.rounds.schemas import Diary, Policies, ReleaseReport, RoundState
@@ -20,7 +21,10 @@ Cursor = Annotated[int | None, Query(ge=0, le=service.NEWEST)]
 
 
 @router.put(
-    "/rounds/{task}/{round_id}", responses=answers(401, 409, 422), dependencies=[COORDINATOR_ONLY]
+    "/rounds/{task}/{round_id}",
+    responses=answers(401, 409, 422),
+    dependencies=[COORDINATOR_ONLY],
+    openapi_extra=scope(Role.COORDINATOR),
 )
 def publish(
     task: TaskName, round_id: RoundId, request: SignedRecordSchema, context: ContextDep
@@ -36,7 +40,10 @@ def publish(
 
 
 @router.get(
-    "/rounds/{task}/{round_id}", responses=answers(401, 404, 422), dependencies=[COORDINATOR_ONLY]
+    "/rounds/{task}/{round_id}",
+    responses=answers(401, 404, 422),
+    dependencies=[COORDINATOR_ONLY],
+    openapi_extra=scope(Role.COORDINATOR),
 )
 def state(task: TaskName, round_id: RoundId, context: ContextDep) -> RoundState:
     """Counts of a round: diary entries and points."""
@@ -47,6 +54,7 @@ def state(task: TaskName, round_id: RoundId, context: ContextDep) -> RoundState:
     "/rounds/{task}/{round_id}/released",
     responses=answers(401, 409, 422),
     dependencies=[COORDINATOR_ONLY],
+    openapi_extra=scope(Role.COORDINATOR),
 )
 def released(
     task: TaskName, round_id: RoundId, request: ReleaseReport, context: ContextDep
@@ -58,24 +66,32 @@ def released(
     return service.released(context, task, round_id, request)
 
 
-@router.get("/policies")
+@router.get("/policies", openapi_extra=scope())
 def policies(context: ContextDep) -> Policies:
     """The newest policy of each task, word for word as its parties enforce it."""
     return service.latest(context)
 
 
-@router.get("/policies/{task}", responses=answers(422))
-def policies_of_task(task: TaskName, context: ContextDep, cursor: Cursor = None) -> Policies:
-    """Every policy that a task ever ran under, newest first; 20 a page."""
-    return service.of_task(context, task, cursor)
+@router.get("/policies/{task}", responses=answers(422), openapi_extra=scope())
+def policies_of_task(
+    task: TaskName,
+    context: ContextDep,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=service.PAGE)] = service.PAGE,
+) -> Policies:
+    """Every policy that a task ever ran under, newest first, a page at a time."""
+    return service.of_task(context, task, cursor, limit)
 
 
-@router.get("/shoppers/{shopper}/diary", responses=answers(401, 404, 422))
+@router.get(
+    "/shoppers/{shopper}/diary", responses=answers(401, 404, 422), openapi_extra=scope(Role.SHOPPER)
+)
 def read_diary(
     shopper: Annotated[str, Path(description="The shopper's opaque id.", max_length=64)],
     token: BearerToken,
     context: ContextDep,
     cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=diary.PAGE)] = diary.PAGE,
 ) -> Diary:
-    """The rounds that the shopper's data was part of, newest first; 100 a page."""
-    return diary.read(context, shopper, token, cursor)
+    """The rounds that the shopper's data was part of, newest first, a page at a time."""
+    return diary.read(context, shopper, token, cursor, limit)

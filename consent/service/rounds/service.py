@@ -103,12 +103,25 @@ def latest(context: Context) -> Policies:
     return _policies(context, found)
 
 
-def of_task(context: Context, task: TaskName, cursor: int | None) -> Policies:
+def of_task(context: Context, task: TaskName, cursor: int | None, limit: int = PAGE) -> Policies:
     """A page of a task's policies."""
     before = NEWEST if cursor is None else cursor
     with context.database.reading() as session:
-        found = PolicyRepository(session).of_task(task, before=before, limit=PAGE)
-    return _policies(context, found, following=found[-1].id if len(found) == PAGE else None)
+        found = PolicyRepository(session).of_task(task, before=before, limit=limit)
+    return _policies(context, found, following=found[-1].id if len(found) == limit else None)
+
+
+def policy(context: Context, task: TaskName, round_id: str) -> Policy:
+    """The policy of one round.
+
+    Raises:
+        Problem: 404, it has none.
+    """
+    with context.database.reading() as session:
+        found = PolicyRepository(session).find(task, round_id)
+    if found is None:
+        raise Problem(404, "No task policy was published for this round.")
+    return _policy(found)
 
 
 def _verified(context: Context, record: SignedRecord) -> Manifest:

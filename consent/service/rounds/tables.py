@@ -7,7 +7,7 @@ grant that stood in the round's list; the points of the round are in the ledger 
 from sqlalchemy import Float, Index, UniqueConstraint
 from sqlmodel import Field
 
-from consent.service.tables import APPEND_ONLY, BIG, Base
+from consent.service.tables import APPEND_ONLY, BIG, ERASABLE, Base, Owner
 
 
 class RoundPolicy(Base, table=True):
@@ -65,3 +65,4 @@ class DiaryEntry(Base, table=True):
 
 
 APPEND_ONLY.update({"round_policy", "round_release", "diary_entry"})
+ERASABLE["diary_entry"] = Owner("OLD.shopper_id")

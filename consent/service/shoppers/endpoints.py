@@ -2,10 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
-from consent.service.auth import BearerToken
+from consent.purpose import Decision
+from consent.service import etag, rates
+from consent.service.auth import BearerToken, OptionalToken, SignalDep, scope
 from consent.service.context import ContextDep
+from consent.service.etag import IfMatch
+from consent.service.peer import PeerDep
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.shoppers import service
 from consent.service.shoppers.schemas import (
@@ -21,35 +26,79 @@ router = APIRouter(prefix="/v1/shoppers", tags=["shoppers"])
 ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
-@router.post("", status_code=201, responses=answers(409, 422))
-def register(request: Registration, context: ContextDep) -> Registered:
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(401, 404, 409, 422, 429, 503),
+    openapi_extra=scope(),
+)
+def register(
+    request: Registration,
+    token: OptionalToken,
+    context: ContextDep,
+    peer: PeerDep,
+    signal: SignalDep,
+) -> Registered:
     """Register a shopper.
 
     Nothing is preselected: cells that are not stated are unknown, which permits nothing. The
-    answer holds the only copy of her token.
+    answer holds the only copy of her token. A client that is a store is named with the store's own
+    token as bearer token; nobody else needs one here. Agreeing to what leaves the device needs an
+    age band, and with `Sec-GPC: 1` also `confirm_signal`.
     """
-    return service.register(context, request)
+    rates.check(context, "register", peer)
+    return service.register(context, request, store_token=token, signal=signal)
 
 
-@router.get("/{shopper}/consents", responses=answers(401, 404))
-def read_consents(shopper: ShopperId, token: BearerToken, context: ContextDep) -> Consents:
-    """The shopper's whole consent matrix, every cell named."""
-    return service.read_consents(context, shopper, token)
+@router.get(
+    "/{shopper}/consents",
+    responses=answers(401, 404, 422),
+    openapi_extra=scope(Role.SHOPPER),
+)
+def read_consents(
+    shopper: ShopperId, token: BearerToken, context: ContextDep, response: Response
+) -> Consents:
+    """The shopper's whole consent matrix, every cell named. Its ETag is her consent epoch."""
+    found = service.read_consents(context, shopper, token)
+    response.headers["ETag"] = etag.tag(found.epoch)
+    return found
 
 
-@router.put("/{shopper}/consents", responses=answers(401, 404, 409, 422))
+@router.put(
+    "/{shopper}/consents",
+    responses=answers(401, 404, 409, 412, 422, 428),
+    openapi_extra=scope(Role.SHOPPER),
+)
 def decide(
-    shopper: ShopperId, request: Decisions, token: BearerToken, context: ContextDep
+    shopper: ShopperId,
+    request: Decisions,
+    token: BearerToken,
+    context: ContextDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> Consents:
     """Give, refuse or withdraw, for any number of cells at once: all decisions or none.
 
     A refusal or withdrawal of anything kills every grant issued before it. Refusing what was given
     withdraws it; withdrawing what was never given is a conflict.
+
+    A *no* is always taken: it needs no `If-Match`. Whoever says *yes* to anything sends the ETag of
+    the matrix that she saw; without it the answer is 428, and 412 if it has changed since. While a
+    privacy signal of hers holds, a *yes* to what leaves the device needs `confirm_signal`; a
+    minor's *yes* that needs her guardian's is recorded as requested.
     """
-    return service.decide(context, shopper, token, request)
+    if if_match is None and any(e.decision is Decision.GIVEN for e in request.decisions):
+        etag.demand(None, "")
+    made = service.decide(context, shopper, token, request, if_match=if_match or etag.ANY)
+    response.headers["ETag"] = etag.tag(made.epoch)
+    return made
 
 
-@router.post("/{shopper}/client", responses=answers(401, 404, 409, 422))
+@router.post(
+    "/{shopper}/client",
+    responses=answers(401, 404, 409, 422),
+    openapi_extra=scope(Role.SHOPPER),
+)
 def pair(shopper: ShopperId, request: ClientKey, token: BearerToken, context: ContextDep) -> Paired:
     """Pair the client that stands for the shopper, or replace it.
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from consent.service.database import chunks
-from consent.service.tables import METADATA, Client, Consent, Membership, Shopper
+from consent.service.tables import EVERY_TASK, METADATA, Client, Consent, Membership, Shopper
 from consent.service.upsert import Upsert
 from consent.standing import ShopperConsent
 
@@ -26,7 +26,12 @@ _SAVE_STANDING = (
     .where(_SHOPPER.c.id == bindparam("shopper"))
     .values(epoch=bindparam("new_epoch"), floor=bindparam("new_floor"))
 )
-_JOIN = Upsert(Membership, key=["shopper_id"], change=["client_id"])
+_SAVE_RESTRICTION = (
+    update(_SHOPPER)
+    .where(_SHOPPER.c.id == bindparam("shopper"))
+    .values(restricted_at=bindparam("since"))
+)
+_JOIN = Upsert(Membership, key=["shopper_id", "task"], change=["client_id"])
 
 
 class Held(NamedTuple):
@@ -62,7 +67,8 @@ class ShopperRepository:
 
     def consent(self, shopper: Shopper) -> ShopperConsent:
         """A shopper's consent as it is stored; ``at`` makes it what it is now."""
-        return _consent(shopper.epoch, shopper.floor, self.cells(shopper.id))
+        restricted = shopper.restricted_at is not None
+        return _consent(shopper.epoch, shopper.floor, restricted, self.cells(shopper.id))
 
     def held(self, shopper_ids: Iterable[str]) -> list[Held]:
         """The consent of many shoppers as it is stored."""
@@ -72,12 +78,18 @@ class ShopperRepository:
             query = select(Consent).where(col(Consent.shopper_id).in_(part))
             for row in self._session.scalars(query.execution_options(populate_existing=True)):
                 cells[row.shopper_id].append(row)
-            standing = select(col(Shopper.id), col(Shopper.epoch), col(Shopper.floor))
-            for who, epoch, floor in self._session.execute(
+            standing = select(
+                col(Shopper.id),
+                col(Shopper.epoch),
+                col(Shopper.floor),
+                col(Shopper.restricted_at).is_not(None),
+            )
+            for who, epoch, floor, restricted in self._session.execute(
                 standing.where(col(Shopper.id).in_(part))
             ):
                 notices = {_cell(row): row.notice_version for row in cells[who]}
-                found.append(Held(who, _consent(epoch, floor, cells[who]), notices))
+                consent = _consent(epoch, floor, bool(restricted), cells[who])
+                found.append(Held(who, consent, notices))
         return found
 
     def due(self, now: int, *, client: str | None = None, limit: int | None = None) -> list[str]:
@@ -111,6 +123,12 @@ class ShopperRepository:
         if rows:
             self._session.execute(_SAVE_STANDING, rows)
 
+    def save_restriction(self, shopper_id: str, consent: ShopperConsent, *, since: int) -> None:
+        """Store a shopper's epoch and floor, and whether her data is restricted since a time."""
+        self.save_standing(shopper_id, consent)
+        stated = {"shopper": shopper_id, "since": since if consent.restricted else None}
+        self._session.execute(_SAVE_RESTRICTION, stated)
+
     def save_cells(self, rows: Iterable[Consent]) -> None:
         """Store the new state of some cells; their events are the log's business."""
         values = [row.model_dump() for row in rows]
@@ -126,19 +144,43 @@ class ShopperRepository:
         self._session.add(client)
         self._session.flush()
 
-    def membership(self, shopper_id: str) -> Membership | None:
-        """The shopper's tie to her client."""
-        return self._session.get(Membership, shopper_id)
+    def save_token(self, shopper_id: str, token_hash: str) -> None:
+        """Put another token in the place of the one from a shopper's registration."""
+        self._session.execute(
+            update(Shopper).where(col(Shopper.id) == shopper_id).values(token_hash=token_hash)
+        )
 
-    def join(self, shopper_id: str, client_id: str) -> None:
-        """Make a client the one that stands for the shopper."""
-        _JOIN.execute(self._session, [{"shopper_id": shopper_id, "client_id": client_id}])
+    def memberships(self, shopper_id: str) -> list[Membership]:
+        """The shopper's ties to her clients, by task."""
+        query = select(Membership).where(col(Membership.shopper_id) == shopper_id)
+        fresh = query.order_by(col(Membership.task)).execution_options(populate_existing=True)
+        return list(self._session.scalars(fresh))
+
+    def join(self, shopper_id: str, client_id: str, tasks: Collection[str] = (EVERY_TASK,)) -> None:
+        """Make a client the one that stands for the shopper in some tasks."""
+        rows = [
+            {"shopper_id": shopper_id, "task": task, "client_id": client_id} for task in tasks
+        ]
+        _JOIN.execute(self._session, rows)
+
+    def leave(self, shopper_id: str, client_id: str, tasks: Collection[str]) -> None:
+        """Let a client stand for the shopper in some tasks no more."""
+        self._session.execute(
+            delete(Membership).where(
+                col(Membership.shopper_id) == shopper_id,
+                col(Membership.client_id) == client_id,
+                col(Membership.task).in_(list(tasks)),
+            )
+        )
 
 
-def _consent(epoch: int, floor: int, rows: Collection[Consent]) -> ShopperConsent:
+def _consent(
+    epoch: int, floor: int, restricted: bool, rows: Collection[Consent]
+) -> ShopperConsent:
     return ShopperConsent(
         epoch=epoch,
         floor=floor,
+        restricted=restricted,
         cells={_cell(row): ConsentState(row.state) for row in rows},
         ends={_cell(row): row.expires_at for row in rows if row.expires_at is not None},
     )

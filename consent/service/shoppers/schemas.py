@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from consent.ages import AgeBand
 from consent.notice import Language
 from consent.purpose import CELLS, Category, Cell, ConsentState, Decision, Purpose
 from consent.service.schemas import Name, Schema
@@ -46,12 +47,14 @@ class FirstDecision(DecisionEntry):
 class Decisions(Schema):
     """Decisions that are taken together, under one notice; each cell at most once.
 
-    ``language`` is the one that the notice was shown in.
+    ``language`` is the one that the notice was shown in. ``confirm_signal`` says that she was told
+    that her privacy signal says no to this, and wants it all the same.
     """
 
     decisions: Annotated[list[DecisionEntry], Field(min_length=1, max_length=len(CELLS))]
     notice_version: Name
     language: Language | None = None
+    confirm_signal: bool = False
 
     @model_validator(mode="after")
     def _each_cell_once(self) -> Self:
@@ -60,11 +63,17 @@ class Decisions(Schema):
 
 
 class Registration(Schema):
-    """A new shopper. Nothing is preselected: a cell that is not stated stays unknown."""
+    """A new shopper. Nothing is preselected: a cell that is not stated stays unknown.
+
+    Agreeing to what leaves the device needs a stated ``age_band``; a minor's *yes* may have to
+    wait for her guardian's. ``confirm_signal``: see the decisions.
+    """
 
     consents: Annotated[list[FirstDecision], Field(max_length=len(CELLS))]
     notice_version: Name
     language: Language | None = None
+    age_band: AgeBand = AgeBand.NOT_STATED
+    confirm_signal: bool = False
     client: ClientKey | None = None
 
     @model_validator(mode="after")

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
-from consent.service.auth import COORDINATOR_ONLY
+from consent.service.auth import COORDINATOR_ONLY, scope
 from consent.service.context import ContextDep
+from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.standing import service
 from consent.service.standing.schemas import (
@@ -16,7 +17,7 @@ from consent.service.standing.schemas import (
 router = APIRouter(prefix="/v1", tags=["standing"])
 
 
-@router.post("/standing", responses=answers(422))
+@router.post("/standing", responses=answers(422), openapi_extra=scope())
 def standing(request: StandingRequest, context: ContextDep) -> StandingAnswer:
     """Which of these grants stand now.
 
@@ -25,7 +26,12 @@ def standing(request: StandingRequest, context: ContextDep) -> StandingAnswer:
     return service.standing(context, request)
 
 
-@router.post("/eligible", dependencies=[COORDINATOR_ONLY], responses=answers(401, 422))
+@router.post(
+    "/eligible",
+    dependencies=[COORDINATOR_ONLY],
+    responses=answers(401, 422),
+    openapi_extra=scope(Role.COORDINATOR),
+)
 def eligible(request: EligibleRequest, context: ContextDep) -> EligibleAnswer:
     """Which of these clients have at least one shopper with live consent for the task."""
     return service.eligible(context, request)

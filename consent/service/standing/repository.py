@@ -1,31 +1,58 @@
 """Every query about which grants stand and which clients have consent."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Text, and_, bindparam, case, cast, func, or_, select
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
+from consent import standing as rules
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from consent.service.database import chunks
-from consent.service.tables import Consent, ConsentEvent, Grant, Membership, Shopper
+from consent.service.tables import (
+    EVERY_TASK,
+    Consent,
+    ConsentEvent,
+    Grant,
+    Membership,
+    Shopper,
+)
 from consent.standing import ShopperConsent
 from consent.tasks.task import REQUIRED_PURPOSE, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)
-class IssuedGrant:
-    """A grant as it was issued, and its shopper's live consent for the grant's purpose now."""
+class Terms:
+    """What decides whether a grant stands. The grants of one answer share it where it is the same.
+
+    Attributes:
+        epoch: at which the grant was issued.
+        consent: its shopper's live consent for what the tasks require, now.
+    """
+
+    task: TaskName
+    epoch: int
+    consent: ShopperConsent
+
+    @cached_property
+    def stand(self) -> bool:
+        """Whether a grant of these terms counts: the rules are asked once for all of them."""
+        return rules.stands(task=self.task, epoch=self.epoch, consent=self.consent)
+
+
+class IssuedGrant(NamedTuple):
+    """A grant as it was issued, and whether it stands now."""
 
     token_id: str
     client_id: str
-    task: TaskName
     context: str
-    epoch: int
-    consent: ShopperConsent
+    terms: Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,31 +65,69 @@ class Member:
     notice_version: str
 
 
+_ENDED: Final = "ended"
 _LIVE = col(Consent.state).in_(list(LIVE_STATES))
 # What is due counts whatever its purpose: any expiry kills older grants.
 _DUE = col(Consent.expires_at) <= bindparam("now")
+# A shopper's live cells in one text, a cell an entry: most shoppers' are alike, so few of the texts
+# that a bulk check reads differ, and the rules are asked once for each.
 _CELLS = (
     select(
-        col(Consent.shopper_id),
-        col(Consent.purpose),
-        col(Consent.category),
-        col(Consent.state),
-        col(Consent.expires_at),
+        func.aggregate_strings(
+            col(Consent.purpose)
+            + " "
+            + col(Consent.category)
+            + " "
+            + col(Consent.state)
+            + case((_DUE, f" {_ENDED}"), else_=""),
+            ",",
+        )
     )
-    .join(Grant, col(Grant.shopper_id) == col(Consent.shopper_id))
-    .where(_LIVE, or_(col(Consent.purpose).in_(bindparam("purposes", expanding=True)), _DUE))
-    .distinct()
+    .where(
+        col(Consent.shopper_id) == col(Grant.shopper_id),
+        _LIVE,
+        or_(col(Consent.purpose).in_(sorted(set(REQUIRED_PURPOSE.values()))), _DUE),
+    )
+    .correlate(Grant)
+    .scalar_subquery()
 )
-_GRANTS = select(
-    col(Grant.token_id),
-    col(Grant.client_id),
+_KIND: Final = (
     col(Grant.task),
-    col(Grant.context),
     col(Grant.epoch),
-    col(Grant.shopper_id),
     col(Shopper.epoch),
     col(Shopper.floor),
-).join(Shopper, col(Shopper.id) == col(Grant.shopper_id))
+    col(Shopper.restricted_at).is_not(None),
+    _CELLS,
+)
+# Thousands of ids are one parameter, a JSON list: as that many parameters they would cost more to
+# send and to plan than to look up.
+_ASKED: Final = {
+    "sqlite": func.json_each(bindparam("ids", type_=Text)).table_valued("value"),
+    "postgresql": func.jsonb_array_elements_text(
+        cast(bindparam("ids", type_=Text), postgresql.JSONB)
+    ).table_valued("value"),
+}
+_BY_ID: Final = {
+    dialect: select(col(Grant.token_id), *_KIND)
+    .join(Shopper, col(Shopper.id) == col(Grant.shopper_id))
+    .where(col(Grant.token_id).in_(select(asked.c.value)))
+    for dialect, asked in _ASKED.items()
+}
+_OF_ROUND: Final = (
+    select(col(Grant.token_id), col(Grant.client_id), col(Grant.context), *_KIND)
+    .join(Shopper, col(Shopper.id) == col(Grant.shopper_id))
+    .where(col(Grant.task) == bindparam("task"), col(Grant.round_id) == bindparam("round_id"))
+)
+# Of a shopper's ties, the one that counts in a task: its own, or else that of every task.
+_OTHER = aliased(Membership)
+_TIE = (
+    select(func.max(col(_OTHER.task)))
+    .where(
+        col(_OTHER.shopper_id) == col(Membership.shopper_id),
+        col(_OTHER.task).in_([EVERY_TASK, bindparam("task")]),
+    )
+    .scalar_subquery()
+)
 # One row for each live cell of each member, or one with nulls for a member without any. Cells of
 # other purposes are among them where they are due.
 _MEMBERS = (
@@ -71,6 +136,7 @@ _MEMBERS = (
         col(Shopper.id),
         col(Shopper.epoch),
         col(Shopper.floor),
+        col(Shopper.restricted_at).is_not(None),
         col(Consent.purpose),
         col(Consent.category),
         col(Consent.state),
@@ -86,7 +152,10 @@ _MEMBERS = (
             _LIVE,
         ),
     )
-    .where(col(Membership.client_id).in_(bindparam("clients", expanding=True)))
+    .where(
+        col(Membership.client_id).in_(bindparam("clients", expanding=True)),
+        col(Membership.task) == _TIE,
+    )
     .order_by(col(Consent.epoch))
 )
 _LAST_EVENT = select(func.max(col(ConsentEvent.id)))
@@ -102,23 +171,37 @@ class StandingRepository:
         self._session = session
         self._now = now
 
-    def grants_by_id(self, token_ids: Iterable[str]) -> list[IssuedGrant]:
-        """The grants of these ids; unknown ids are left out."""
-        found: list[IssuedGrant] = []
-        for part in chunks(token_ids):
-            found += self._grants(col(Grant.token_id).in_(part))
-        return found
+    def ids_by_terms(self, token_ids: Iterable[str]) -> list[tuple[Terms, list[str]]]:
+        """The grants of these ids, those of the same terms together; unknown ids are left out."""
+        connection = self._session.connection()
+        query = _BY_ID[connection.dialect.name]
+        rows = connection.execute(query, {"ids": json.dumps(list(token_ids)), "now": self._now})
+        alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+        for row in rows.all():
+            alike[row[1:]].append(row[0])
+        return [(_terms(*kind, now=self._now), ids) for kind, ids in alike.items()]
 
     def grants_of_round(self, task: TaskName, round_id: str) -> list[IssuedGrant]:
         """Every grant of a round."""
-        return self._grants(col(Grant.task) == task, col(Grant.round_id) == round_id)
+        rows = self._session.connection().execute(
+            _OF_ROUND, {"task": task, "round_id": round_id, "now": self._now}
+        )
+        known: dict[tuple[Any, ...], Terms] = {}
+        found: list[IssuedGrant] = []
+        for row in rows.all():
+            kind = row[3:]
+            if kind not in known:
+                known[kind] = _terms(*kind, now=self._now)
+            found.append(IssuedGrant(*row[:3], known[kind]))
+        return found
 
-    def members(self, client_ids: Iterable[str], purpose: Purpose) -> list[Member]:
-        """Every shopper of these clients, with her live consent for a purpose."""
+    def members(self, client_ids: Iterable[str], task: TaskName) -> list[Member]:
+        """Every shopper that these clients stand for in a task, with her live consent for it."""
+        purpose = REQUIRED_PURPOSE[task]
         found: list[Member] = []
         for part in chunks(client_ids):
             rows = self._session.execute(
-                _MEMBERS, {"clients": part, "purpose": purpose, "now": self._now}
+                _MEMBERS, {"clients": part, "task": task, "purpose": purpose, "now": self._now}
             )
             found += _members(rows.all(), purpose, self._now)
         return found
@@ -127,16 +210,23 @@ class StandingRepository:
         """The number of the latest consent event of all: where in the history this instant is."""
         return self._session.scalar(_LAST_EVENT) or 0
 
-    def _grants(self, *where: ColumnElement[bool]) -> list[IssuedGrant]:
-        rows = self._session.execute(_GRANTS.where(*where)).all()
-        purposes = {REQUIRED_PURPOSE[TaskName(row[2])] for row in rows}
-        live = self._session.execute(
-            _CELLS.where(*where), {"purposes": list(purposes), "now": self._now}
-        )
-        cells: dict[str, _Cells] = defaultdict(_Cells)
-        for shopper_id, purpose, category, state, ends in live:
-            cells[shopper_id].add(purpose, category, state, ends)
-        return [_issued(row, cells[row[5]], self._now) for row in rows]
+
+def _terms(
+    task: str,
+    epoch: int,
+    live_epoch: int,
+    floor: int,
+    restricted: bool,
+    live: str | None,
+    *,
+    now: int,
+) -> Terms:
+    cells = _Cells()
+    for entry in live.split(",") if live else ():
+        purpose, category, state, *ended = entry.split(" ")
+        cells.add(purpose, category, state, now if ended else None)
+    consent = cells.consent(live_epoch, floor, bool(restricted), now)
+    return Terms(task=TaskName(task), epoch=epoch, consent=consent)
 
 
 @dataclass
@@ -152,30 +242,18 @@ class _Cells:
         if ends is not None:
             self.ends[cell] = ends
 
-    def consent(self, epoch: int, floor: int, now: int) -> ShopperConsent:
-        stored = ShopperConsent(epoch=epoch, floor=floor, cells=self.states, ends=self.ends)
+    def consent(self, epoch: int, floor: int, restricted: bool, now: int) -> ShopperConsent:
+        stored = ShopperConsent(
+            epoch=epoch, floor=floor, cells=self.states, ends=self.ends, restricted=restricted
+        )
         return stored.at(now)
 
 
-def _issued(
-    row: Row[str, str, str, str, int, str, int, int], cells: _Cells, now: int
-) -> IssuedGrant:
-    token_id, client_id, task, context, epoch, _, live_epoch, floor = row
-    return IssuedGrant(
-        token_id=token_id,
-        client_id=client_id,
-        task=TaskName(task),
-        context=context,
-        epoch=epoch,
-        consent=cells.consent(live_epoch, floor, now),
-    )
-
-
 def _members(rows: Sequence[Row[*tuple[Any, ...]]], purpose: Purpose, now: int) -> list[Member]:
-    whose = {row[1]: row[:4] for row in rows}
+    whose = {row[1]: row[:5] for row in rows}
     cells: dict[str, _Cells] = defaultdict(_Cells)
     notices: dict[str, str] = {}
-    for _, shopper_id, _, _, of, category, state, notice, ends in rows:
+    for _, shopper_id, _, _, _, of, category, state, notice, ends in rows:
         if category is not None:
             cells[shopper_id].add(of, category, state, ends)
         if of == purpose:
@@ -184,8 +262,8 @@ def _members(rows: Sequence[Row[*tuple[Any, ...]]], purpose: Purpose, now: int) 
         Member(
             client_id=client_id,
             shopper_id=shopper_id,
-            consent=cells[shopper_id].consent(epoch, floor, now),
+            consent=cells[shopper_id].consent(epoch, floor, bool(restricted), now),
             notice_version=notices.get(shopper_id, ""),
         )
-        for client_id, shopper_id, epoch, floor in whose.values()
+        for client_id, shopper_id, epoch, floor, restricted in whose.values()
     ]

@@ -63,7 +63,7 @@ class Shop:
         return words
 
     def init(self, *choices: str, **changed: object) -> Outcome:
-        return fedcart("device", "init", *self.setup(**changed), *choices)
+        return fedcart("device", "init", *self.setup(**{"age_band": "adult", **changed}), *choices)
 
     def enrolled(self, *choices: str) -> ClientHome:
         made = self.init(*(choices or ("--personalise", "--train")))

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.events import EventStore
 from client.home import ClientHome, ClientKind, Trust
+from consent.ages import AgeBand
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import PopularityTask
@@ -98,9 +99,15 @@ def make_client(stage: Stage, folder: Path, *shoppers: str, **trust: Any) -> Par
     folder.mkdir(parents=True, exist_ok=True)
     identity = Ed25519PrivateKey.generate()
     kind = ClientKind.DEVICE if len(shoppers) == 1 else ClientKind.STORE
+    token = stage.store_token(folder.name) if kind is ClientKind.STORE else None
     registered = {
         name: stage.client.register(
-            GIVE, notice_version=NOTICE, client=identity.public_key(), kind=kind
+            GIVE,
+            notice_version=NOTICE,
+            client=identity.public_key(),
+            kind=kind,
+            age_band=AgeBand.ADULT,
+            store_token=token,
         )
         for name in shoppers
     }

@@ -10,6 +10,7 @@ import pytest
 
 from client.events import EventStore
 from client.gateway import Gateway, ShopperGrant
+from consent.ages import AgeBand
 from consent.client import ConsentClient
 from consent.events import Events
 from consent.purpose import Category, Cell, Decision, Purpose
@@ -168,7 +169,9 @@ class TestPersonal:
     def test_consent_to_training_is_none_to_personalising(
         self, stage: Stage, store: EventStore
     ) -> None:
-        made = stage.client.register(GIVE, notice_version=NOTICE)
+        made = stage.client.register(
+            GIVE, notice_version=NOTICE, age_band=AgeBand.ADULT
+        )
         with pytest.raises(ConsentError, match="not granted"):
             Gateway(store, stage.client).personal("me", identifier=made.shopper, token=made.token)
 

@@ -9,14 +9,19 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from consent.ages import AgeBand
 from consent.client import ConsentClient, fetch_keys
 from consent.notice import SHIPPED
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.service.app import create_app
 from consent.service.context import Context
 from consent.service.inprocess import InProcessTransport
+from consent.service.machines import service as machines
 from consent.service.notices.service import publish
+from consent.service.principals import Role
 from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
 from crypto.wire import thumbprint
@@ -40,6 +45,10 @@ def write_notice(folder: Path, version: str, *, touches: Iterable[Purpose] = ())
     return folder
 
 
+# Argon2 with little work: tests hash many passwords.
+QUICK = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1)])
+
+
 @dataclass
 class Clock:
     now: float = 1_800_000_000.0
@@ -50,10 +59,11 @@ class Clock:
 
 @dataclass
 class Device:
-    """A client's key with the shoppers it stands for: id -> token."""
+    """A client's key with the shoppers it stands for: id -> token; and a store's own token."""
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     shoppers: dict[str, str] = field(default_factory=dict)
+    store_token: str | None = None
 
     @property
     def name(self) -> str:
@@ -68,7 +78,7 @@ class Stage:
     """One service on one database; ``again`` opens a second service on the same one.
 
     ``database`` makes the URL of a database that nobody else uses; without it, an SQLite file.
-    ``changes`` are settings.
+    ``changes`` are settings. ``build`` makes the application of them.
     """
 
     def __init__(
@@ -77,6 +87,7 @@ class Stage:
         *,
         settings: Settings | None = None,
         database: Callable[[], str | None] | None = None,
+        build: Callable[[Settings], FastAPI] = create_app,
         **changes: Any,
     ) -> None:
         self.home = home
@@ -94,8 +105,9 @@ class Stage:
                 **chosen,
             )
         self.settings = settings
-        self.app: FastAPI = create_app(settings)
+        self.app: FastAPI = build(settings)
         self.context: Context = self.app.state.context
+        self.context.passwords.hasher = QUICK
         self.http = httpx.Client(
             transport=InProcessTransport(self.app), base_url="http://consent.test"
         )
@@ -123,6 +135,10 @@ class Stage:
         write_notice(self.settings.notices[-1], version, touches=touches)
         return publish(self.context, version)
 
+    def store_token(self, name: str) -> str:
+        """A new token of a store."""
+        return machines.add(self.context, Role.STORE, name).token
+
     def device(
         self,
         *,
@@ -131,9 +147,16 @@ class Stage:
         decisions: Mapping[Cell, Decision] = GIVE,
     ) -> Device:
         device = Device()
+        if kind == "store":
+            device.store_token = self.store_token(f"store-{device.name}")
         for _ in range(shoppers):
             made = self.client.register(
-                decisions, notice_version=NOTICE, client=device.key.public_key(), kind=kind
+                decisions,
+                notice_version=NOTICE,
+                client=device.key.public_key(),
+                kind=kind,
+                age_band=AgeBand.ADULT,
+                store_token=device.store_token,
             )
             device.shoppers[made.shopper] = made.token
         return device

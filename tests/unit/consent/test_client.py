@@ -8,6 +8,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consent.ages import AgeBand
 from consent.answers import Offer, Registered
 from consent.client import ConsentClient, fetch_keys
 from consent.participation import ParticipationRequest
@@ -269,7 +270,10 @@ def test_another_key_than_the_pinned_is_refused(
         wrong.keys()
     device = Device()
     made = wrong.register(
-        {TRAIN_PURCHASES: Decision.GIVEN}, notice_version=NOTICE, client=device.key.public_key()
+        {TRAIN_PURCHASES: Decision.GIVEN},
+        notice_version=NOTICE,
+        client=device.key.public_key(),
+        age_band=AgeBand.ADULT,
     )
     with pytest.raises(ConsentError, match="grant that fails"):
         wrong.participation(

@@ -212,7 +212,9 @@ def test_the_audit_finds_a_withdrawal_that_forgot_the_epoch(
     monkeypatch.setattr(
         rules.ShopperConsent,
         "decide",
-        lambda self, decided: replace(rule(self, decided), epoch=self.epoch, floor=self.floor),
+        lambda self, decided, **kw: replace(
+            rule(self, decided, **kw), epoch=self.epoch, floor=self.floor
+        ),
     )
     stage.decide(device, {Cell(Purpose.RESEARCH, Category.DEVICE): Decision.REFUSED})
     assert commit(stage, offered).commit.clients == 1

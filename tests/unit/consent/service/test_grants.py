@@ -6,6 +6,8 @@ from consent.service.tables import Grant, Refusal
 from consent.tasks.task import TaskName
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
+from crypto.manifest import context_of
+from tests.unit.consent import rounds
 from tests.unit.consent.harness import (
     CONTEXT,
     GIVE,
@@ -194,3 +196,18 @@ def test_a_round_without_shoppers_is_no_request(stage: Stage) -> None:
         stage.client.participation(
             stage.device().key, task=TASK, round_id="round-1", context=CONTEXT, shoppers=[]
         )
+
+
+def test_with_a_pinned_coordinator_no_grant_is_issued_for_an_unpublished_policy(
+    pinned: Stage,
+) -> None:
+    device = pinned.device()
+    record = rounds.sign(rounds.make_manifest("round-1"))
+    with pytest.raises(ConsentError, match=r"409.*No task policy"):
+        pinned.grants(device, context=context_of(record))
+    rounds.publish(pinned, rounds.make_manifest("round-1"))
+    with pytest.raises(ConsentError, match=r"409.*No task policy"):
+        pinned.grants(device)  # of another context
+    with pytest.raises(ConsentError, match=r"409.*No task policy"):
+        pinned.grants(device, "round-2", context=context_of(record))
+    assert len(pinned.grants(device, context=context_of(record))) == 1

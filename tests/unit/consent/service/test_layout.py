@@ -55,6 +55,8 @@ def test_the_pure_rules_know_no_framework() -> None:
         "purpose",
         "standing",
         "participation",
+        "credentials",
+        "pairing",
         "admit",
         "notice",
         "receipt",

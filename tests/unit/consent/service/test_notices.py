@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from consent.ages import AgeBand
 from consent.notice import SHIPPED
 from consent.purpose import Category, Cell, ConsentState, Decision, Purpose
 from consent.service.notices.service import publish, read_all
@@ -102,7 +103,7 @@ def test_a_spelling_correction_ends_nothing(stage: Stage) -> None:
 
 def test_publishing_again_changes_nothing(stage: Stage) -> None:
     stage.publish("2027-01", touches=[Purpose.TRAIN])
-    stage.client.register(GIVE, notice_version="2027-01")
+    stage.client.register(GIVE, notice_version="2027-01", age_band=AgeBand.ADULT)
     assert publish(stage.context, "2027-01") == 0
     assert len(read_all(stage.context).notices) == 2
     with pytest.raises(InvalidInputError, match="was replaced by 2027-01"):

@@ -35,6 +35,10 @@ def make_code(
     )
 
 
+def device_token(device: Device) -> str:
+    return device.shoppers[device.shopper]
+
+
 def redeem(
     stage: Stage, till: Device, code: str, *, sale: str = "sale-1", **changes: Any
 ) -> httpx.Response:
@@ -45,7 +49,8 @@ def redeem(
         "issued_at": int(stage.clock.now),
     }
     record = Redemption(**(fields | changes)).sign(till.key)
-    return stage.http.post("/v1/codes/redeem", json=record.to_json())
+    token = till.store_token or device_token(till)
+    return stage.http.post("/v1/codes/redeem", json=record.to_json(), headers=bearer(token))
 
 
 class TestCredits:
@@ -202,15 +207,18 @@ class TestTill:
         assert {answer.status_code for answer in answers} == {404}
         assert len({answer.content for answer in answers}) == 1
 
-    def test_only_registered_stores_redeem(self, pinned: Stage) -> None:
-        device = pinned.device(decisions=COLLECT)
+    def test_only_a_stores_token_with_a_client_of_its_own_redeems(self, pinned: Stage) -> None:
+        device, till = pinned.device(decisions=COLLECT), pinned.device(kind="store")
         release(pinned, device)
         code = make_code(pinned, device).json()["code"]
-        for caller in (device, Device()):
+        stranger = Device(store_token=till.store_token)  # the right token, an unknown key
+        foreign = Device(key=till.key, store_token=pinned.store_token("elsewhere"))
+        for caller in (device, stranger, foreign):
             answers = [redeem(pinned, caller, each) for each in (code, "A" * 24)]
-            assert {answer.status_code for answer in answers} == {403}
+            assert {answer.status_code for answer in answers} == {404}
             assert answers[0].content == answers[1].content
-        assert redeem(pinned, pinned.device(kind="store"), code).status_code == 200
+        assert redeem(pinned, Device(key=till.key, store_token="x"), code).status_code == 401
+        assert redeem(pinned, till, code).status_code == 200
 
     def test_only_fresh_requests_under_the_own_key(self, pinned: Stage) -> None:
         device, till = pinned.device(decisions=COLLECT), pinned.device(kind="store")

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from consent.ages import AgeBand
 from consent.purpose import CELLS, Category, Cell, ConsentState, Decision, Purpose
 from consent.service.tables import METADATA, Shopper
 from crypto.errors import ConsentError
@@ -50,7 +51,9 @@ def test_nothing_is_preselected(stage: Stage) -> None:
 
 def test_registration_records_what_was_said_and_no_more(stage: Stage) -> None:
     made = stage.client.register(
-        {TRAIN_PURCHASES: Decision.GIVEN, BROWSING: Decision.REFUSED}, notice_version=NOTICE
+        {TRAIN_PURCHASES: Decision.GIVEN, BROWSING: Decision.REFUSED},
+        notice_version=NOTICE,
+        age_band=AgeBand.ADULT,
     )
     cells = stage.client.consents(made.shopper, made.token).cells
     assert made.epoch == 1
@@ -140,15 +143,16 @@ def test_pairing_and_replacing_a_client(stage: Stage) -> None:
 
 
 def test_a_first_pairing_leaves_the_epoch(stage: Stage) -> None:
-    made = stage.client.register(GIVE, notice_version=NOTICE)
+    made = stage.client.register({}, notice_version=NOTICE)
     key = Ed25519PrivateKey.generate().public_key()
-    assert stage.client.pair(made.shopper, made.token, client=key) == 1
+    assert stage.client.pair(made.shopper, made.token, client=key) == made.epoch
 
 
 def test_a_client_is_of_one_kind(stage: Stage) -> None:
     device = stage.device()
     store = Ed25519PrivateKey.generate().public_key()
-    stage.client.register(GIVE, notice_version=NOTICE, client=store, kind="store")
+    shop = stage.store_token("shop")
+    stage.client.register({}, notice_version=NOTICE, client=store, kind="store", store_token=shop)
     token = device.shoppers[device.shopper]
     with pytest.raises(ConsentError, match=r"409.*store"):
         stage.client.pair(device.shopper, token, client=store, kind="device")

@@ -1,0 +1,133 @@
+"""A shopper's copy of what a client has about her: one zip file that stays with the client."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from client.events import EventStore
+from client.home import ClientHome
+from client.register import joined_rounds
+from consent.events import Events
+from consent.receipt import moment
+
+_COLUMNS: Final = ("time", "basket", "item", "quantity", "price", "store")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
+
+
+def export_path(home: ClientHome, name: str) -> Path:
+    """Where the export of this name lies."""
+    return home.exports / f"{name}.zip"
+
+
+def write_export(home: ClientHome, shopper: str, name: str, *, at: int, held: list[str]) -> int:
+    """Write everything that a client has about a shopper, wholly or not at all.
+
+    The file is only its owner's. One that is there already is left as it is.
+
+    Args:
+        home: the client.
+        shopper: her name in the event store.
+        name: of the export.
+        at: when it is made, Unix milliseconds.
+        held: what the client was told not to use.
+
+    Returns:
+        How many purchase lines are in it.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    path = export_path(home, name)
+    if path.exists():
+        with zipfile.ZipFile(path) as made:
+            return int(json.loads(made.read("manifest.json"))["lines"])
+    events = _events(home, shopper)
+    home.exports.mkdir(mode=0o700, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=home.exports)  # mode 0600
+    with os.fdopen(descriptor, "wb") as file:
+        _write(file, _files(home, shopper, events, held), _about(home, shopper, events, at))
+        file.flush()
+        os.fsync(file.fileno())
+    Path(draft).rename(path)
+    return len(events)
+
+
+def _events(home: ClientHome, shopper: str) -> Events:
+    if not home.events.exists():
+        return Events.empty()
+    with EventStore.open(home.events) as store:
+        return store.of(shopper)
+
+
+def _files(home: ClientHome, shopper: str, events: Events, held: list[str]) -> dict[str, bytes]:
+    rounds = [
+        {"task": task, "round": round_id, "epsilon": epsilon}
+        for task, round_id, epsilon in joined_rounds(home.register)
+    ]
+    lines = _lines(events)
+    return {
+        "purchases.json": _json(lines),
+        "purchases.csv": _csv(lines),
+        "rounds.json": _json(rounds),
+        "not-to-be-used.json": _json(held),
+        "client.json": _json(
+            {
+                "client": home.client_id,
+                "kind": home.kind,
+                "shopper": home.shoppers[shopper],
+                "federation": home.trust.population,
+                "consent_service": home.trust.consent_url,
+            }
+        ),
+    }
+
+
+def _about(home: ClientHome, shopper: str, events: Events, at: int) -> dict[str, Any]:
+    return {
+        "format": "fedcart client export 1",
+        "made_at": moment(at),
+        "shopper": home.shoppers[shopper],
+        "lines": len(events),
+        "times": "Unix seconds; the shop's local time read as UTC",
+        "not_here": "Lists are made when they are asked for, and none is kept. Choices, receipts, "
+        "the diary and points are at the consent service.",
+    }
+
+
+def _lines(events: Events) -> list[dict[str, Any]]:
+    columns = [getattr(events, name).tolist() for name in _COLUMNS]
+    lines = [dict(zip(_COLUMNS, values, strict=True)) for values in zip(*columns, strict=True)]
+    for line in lines:
+        line["price"] = None if np.isnan(line["price"]) else line["price"]
+    return lines
+
+
+def _write(file: Any, files: Mapping[str, bytes], about: dict[str, Any]) -> None:
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in {"manifest.json": _json({**about, "sha256": hashes}), **files}.items():
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            made.writestr(entry, data)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _csv(lines: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, quoting=csv.QUOTE_NONNUMERIC)
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()

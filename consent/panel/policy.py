@@ -1,0 +1,73 @@
+"""A task policy in plain facts, read from the manifest that the coordinator signed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from consent.panel.language import mark
+from consent.purpose import Category, Purpose
+from consent.service.rounds.schemas import Policy
+from consent.tasks.task import TaskName
+from crypto.wire import SignedRecord, parse_object
+
+# What each task finds out, to be put after "to learn".
+LEARNS: Final[Mapping[TaskName, str]] = {
+    TaskName.POPULARITY: mark("which products many people buy"),
+    TaskName.RECENT_POPULARITY: mark("which products many people have bought lately"),
+    TaskName.ITEM_ITEM: mark("which products go together"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyFacts:
+    """What a policy says, with the words it is signed in.
+
+    Attributes:
+        values: how many numbers each shopper's sealed vector has.
+        epsilon: the round's worst-case bound at ``delta``; None where there is no noise.
+        verbatim: the signed body as it is, only indented.
+    """
+
+    policy: Policy
+    values: int
+    clipping_norm: float
+    noise_multiplier: float
+    min_clients: int
+    max_clients: int
+    rounds: int
+    epsilon: float | None
+    delta: float
+    purposes: Sequence[Purpose]
+    categories: Sequence[Category]
+    verbatim: str
+
+    @property
+    def learns(self) -> str:
+        """What its task finds out, in English."""
+        return LEARNS[self.policy.task]
+
+
+def facts(policy: Policy) -> PolicyFacts:
+    """Read a policy. The service took it only with the pinned coordinator's signature."""
+    body = _body(policy)
+    plan = body["plan"]
+    return PolicyFacts(
+        policy=policy,
+        values=plan["dimension"],
+        clipping_norm=plan["clipping_norm"],
+        noise_multiplier=plan["noise_multiplier"],
+        min_clients=plan["min_clients"],
+        max_clients=plan["max_clients"],
+        rounds=plan["rounds"],
+        epsilon=body["epsilon"],
+        delta=plan["delta"],
+        purposes=[each for each in Purpose if each in body["purposes"]],
+        categories=[each for each in Category if each in body["categories"]],
+        verbatim=json.dumps(body, ensure_ascii=False, indent=1),
+    )
+
+
+def _body(policy: Policy) -> dict[str, Any]:
+    record = SignedRecord.from_json(policy.manifest.model_dump())
+    return parse_object(record.body, what="manifest")

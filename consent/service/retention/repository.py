@@ -1,0 +1,121 @@
+"""Every query of the retention job that is no slice's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, inspect, or_, select, tuple_
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from consent.service.erasure.tables import Erasure
+from consent.service.retention.tables import JobLease, RetentionRun
+from consent.service.rights.tables import RightsRequest, RightsStep
+from consent.service.rounds.tables import RoundPolicy
+from consent.service.tables import Base, CommittedGrant, Grant, Refusal, RoundCommit
+
+
+class OldRows:
+    """Removes rows by their age, a batch at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def remove(self, table: type[Base], column: str, *, before: int, limit: int) -> int:
+        """Remove rows whose ``column`` (Unix milliseconds) is before a time; returns how many."""
+        return self._remove(table, getattr(table, column) < before, limit)
+
+    def grants(self, *, before: int, limit: int) -> int:
+        """Remove grants that ended before a time and stand in no round's list."""
+        committed = exists().where(col(CommittedGrant.token_id) == col(Grant.token_id))
+        old = col(Grant.expires_at) < before // 1000  # grants count in seconds
+        return self._remove(Grant, and_(old, ~committed), limit)
+
+    def refusals(self, *, before: int, limit: int) -> int:
+        """Remove refusals of rounds that were committed, or else announced, before a time."""
+        committed = (
+            exists()
+            .where(
+                col(RoundCommit.task) == col(Refusal.task),
+                col(RoundCommit.round_id) == col(Refusal.round_id),
+                col(RoundCommit.committed_at) < before,
+            )
+            .correlate(Refusal)
+        )
+        announced = (
+            exists()
+            .where(
+                col(RoundPolicy.task) == col(Refusal.task),
+                col(RoundPolicy.round_id) == col(Refusal.round_id),
+                col(RoundPolicy.published_at) < before,
+            )
+            .correlate(Refusal)
+        )
+        return self._remove(Refusal, or_(committed, announced), limit)
+
+    def requests(self, *, before: int, limit: int) -> int:
+        """Remove requests that were closed before a time, with their steps.
+
+        Those of erasures stay: they go with the rest, when the time of proof is over.
+        """
+        of_erasure = exists().where(col(Erasure.request_id) == col(RightsRequest.id))
+        old = and_(col(RightsRequest.closed_at) < before, ~of_erasure)
+        closed = select(col(RightsRequest.id)).where(old).order_by(col(RightsRequest.id))
+        found = list(self._session.scalars(closed.limit(limit)))
+        if found:
+            self._session.execute(delete(RightsStep).where(col(RightsStep.request_id).in_(found)))
+            self._session.execute(delete(RightsRequest).where(col(RightsRequest.id).in_(found)))
+        return len(found)
+
+    def _remove(self, table: type[Base], old: ColumnElement[bool], limit: int) -> int:
+        keys: Sequence[Any] = inspect(table).primary_key
+        query = select(*keys).where(old).order_by(*keys).limit(limit)
+        found = [tuple(row) for row in self._session.execute(query)]
+        if not found:
+            return 0
+        self._session.execute(delete(table).where(tuple_(*keys).in_(found)))
+        return len(found)
+
+
+class RunRepository:
+    """Who runs the job now, and how earlier runs went."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
+        """Take or renew a job, unless somebody else has it; tells whether it worked."""
+        row = self._session.get(JobLease, name)
+        if row is None:
+            self._session.add(JobLease(name=name, holder=holder, until=until))
+        elif row.holder == holder or row.until <= now:
+            row.holder, row.until = holder, until
+        else:
+            return False
+        self._session.flush()
+        return True
+
+    def release(self, name: str, *, holder: str) -> None:
+        """Let go of a job."""
+        row = self._session.get(JobLease, name)
+        if row is not None and row.holder == holder:
+            self._session.delete(row)
+
+    def add(self, run: RetentionRun) -> None:
+        """Store a run, at once."""
+        self._session.add(run)
+        self._session.flush()
+
+    def runs(self, *, limit: int) -> list[RetentionRun]:
+        """The latest runs, newest first."""
+        query = select(RetentionRun).order_by(col(RetentionRun.id).desc()).limit(limit)
+        return list(self._session.scalars(query))
+
+    def last_success(self) -> int | None:
+        """When the last run ended that finished every class."""
+        query = (
+            select(col(RetentionRun.ended_at))
+            .where(col(RetentionRun.failed) == "")
+            .order_by(col(RetentionRun.id).desc())
+            .limit(1)
+        )
+        return self._session.scalar(query)
