@@ -31,7 +31,7 @@ contracts: $(TEST_STAMP)
 	$(BIN)/lint-imports
 
 tests: system-packages $(TEST_STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 system-packages:
 	@scripts/system-packages

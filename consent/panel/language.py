@@ -9,7 +9,7 @@ Values are put into sentences by name, as ``str.format`` does: ``say("{n} rounds
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -88,6 +88,11 @@ class Tongue:
         """The day of a time (Unix milliseconds, UTC) as a ``<time>`` element."""
         at = datetime.fromtimestamp(ms / 1000, UTC)
         return _time(at, format_date(at, "medium", locale=_LOCALES[self.language]))
+
+    def date(self, iso: str) -> Markup:
+        """A calendar day that the law counts (``2026-12-17``) as a ``<time>`` element."""
+        shown = format_date(date.fromisoformat(iso), "medium", locale=_LOCALES[self.language])
+        return Markup('<time datetime="{}">{}</time>').format(iso, shown)
 
     def moment(self, ms: int) -> Markup:
         """A time (Unix milliseconds) to the second, in UTC and saying so, as a ``<time>``."""

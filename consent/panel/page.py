@@ -34,9 +34,9 @@ a step-up problem (``principals.proved``) leads to ``/confirm?next=PAGE``.
 clear the session's cookie; ``local_path(text)`` makes a safe path of a ``next`` field.
 
 In templates: ``_("Sentence {name}.", name=...)``, ``_n("{n} point", "{n} points", n)``,
-``moment(ms)``, ``day(ms)``, ``number(x)``, ``figure(x)``, ``listing(names)``, ``purpose(p)``,
-``category(c)``, ``state(s)`` (names in her language), ``csrf()``, ``static("panel.css")``,
-``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and ``mark("...")`` around sentences
+``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``, ``listing(names)``,
+``purpose(p)``, ``category(c)``, ``state(s)`` (names in her language), ``csrf()``,
+``static("panel.css")``, ``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and ``mark("...")`` around sentences
 that wait in a table.
 Blocks of ``base.html``: ``title``, ``head`` (an area's own stylesheet), ``main``.
 ``panel.css`` lists its classes at its top.
@@ -214,6 +214,7 @@ def _words(visitor: Visitor) -> dict[str, Any]:
         "_n": tongue.say_n,
         "moment": tongue.moment,
         "day": tongue.day,
+        "date": tongue.date,
         "number": tongue.number,
         "figure": tongue.figure,
         "listing": tongue.listing,
