@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -228,3 +229,10 @@ class Postgres:
     def _run(self, statement: LiteralString, url: URL) -> None:
         with connect(self.server) as connection:
             connection.execute(sql.SQL(statement).format(sql.Identifier(url.database or "")))
+
+
+if __name__ == "__main__":  # python -m tests.postgres SETTING=VALUE ...: for a benchmark
+    with own_server(sys.argv[1:]) as running:
+        sys.stdout.write(f"{text(running.url)}\n")
+        sys.stdout.flush()
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})

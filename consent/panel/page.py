@@ -36,8 +36,8 @@ clear the session's cookie; ``local_path(text)`` makes a safe path of a ``next``
 In templates: ``_("Sentence {name}.", name=...)``, ``_n("{n} point", "{n} points", n)``,
 ``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``, ``listing(names)``,
 ``purpose(p)``, ``category(c)``, ``state(s)`` (names in her language), ``csrf()``,
-``static("panel.css")``, ``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and ``mark("...")`` around sentences
-that wait in a table.
+``static("panel.css")``, ``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and
+``mark("...")`` around sentences that wait in a table.
 Blocks of ``base.html``: ``title``, ``head`` (an area's own stylesheet), ``main``.
 ``panel.css`` lists its classes at its top.
 """

@@ -36,16 +36,14 @@ def tag(version: int | str) -> str:
     return f'"{version}"'
 
 
-def demand(if_match: str | None, version: int | str, *, required: bool = True) -> None:
+def demand(if_match: str | None, version: int | str) -> None:
     """Refuse a change that was not made from the state that a resource is in.
 
     Raises:
-        Problem: 428, no tag where one is required; 412, the resource has another state.
+        Problem: 428, no tag; 412, the resource has another state.
     """
     if if_match is None:
-        if required:
-            raise Problem(428, "Send the ETag of what you changed in If-Match; read it first.")
-        return
+        raise Problem(428, "Send the ETag of what you changed in If-Match; read it first.")
     if if_match.strip() != ANY and str(version) not in _strong(if_match):
         raise Problem(412, "This was changed meanwhile; read it again, then decide.")
 

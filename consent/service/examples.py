@@ -5,7 +5,7 @@ written out, the rest is filled in from the schema's own bounds and from what a 
 holds. Nothing in them is of anybody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -128,15 +128,8 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str, dee
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
             return _of_several(schema[several], schemas, name, deep)
-    made = {
-        "object": _object,
-        "array": _array,
-        "integer": _integer,
-        "number": _number,
-        "boolean": lambda *_: False,
-        "null": lambda *_: None,
-    }.get(schema.get("type", ""), _text)
-    return made(schema, schemas, name, deep)
+    make: _Maker = _MAKERS.get(schema.get("type", ""), _text)
+    return make(schema, schemas, name, deep)
 
 
 def _of_several(choices: list[Any], schemas: Mapping[str, Any], name: str, deep: int) -> Any:
@@ -171,3 +164,19 @@ def _text(schema: Mapping[str, Any], _: Mapping[str, Any], name: str, __: int) -
     known = _BY_PATTERN.get(schema.get("pattern", "")) or _NAMED.get(name, "a short text")
     known = known.ljust(schema.get("minLength", 0), "-")
     return known[: schema.get("maxLength", len(known))]
+
+
+def _boolean(_: Mapping[str, Any], __: Mapping[str, Any], ___: str, ____: int) -> bool:
+    return False
+
+
+_Maker = Callable[[Mapping[str, Any], Mapping[str, Any], str, int], Any]
+_MAKERS: Final[Mapping[str, _Maker]] = MappingProxyType(
+    {
+        "object": _object,
+        "array": _array,
+        "integer": _integer,
+        "number": _number,
+        "boolean": _boolean,
+    }
+)

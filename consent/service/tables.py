@@ -70,6 +70,11 @@ class Shopper(Base, table=True):
 
     ``restricted_at`` is set while her data is kept and not used. ``residence`` is where she said
     that she lives (``consent.rights.clock``), empty where she said nothing.
+
+    ``given`` and ``ends_at`` repeat what live checks need of her cells, so that a check of
+    thousands of grants reads one row for each shopper: her live cells of the purposes that tasks
+    require, and when the first of all her live cells ends. They are stored with the cells, in the
+    same step (``ShopperRepository.save_cells``), and never apart from them.
     """
 
     __tablename__ = "shopper"
@@ -82,6 +87,8 @@ class Shopper(Base, table=True):
     created_at: int = Field(sa_type=BIG)
     restricted_at: int | None = Field(default=None, sa_type=BIG)
     residence: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    given: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    ends_at: int | None = Field(default=None, sa_type=BIG)
 
 
 class ConsentEvent(Base, table=True):

@@ -21,7 +21,7 @@ class Bulk(Protocol):
         """Add rows."""
 
     def update(
-        self, table: str, key: Sequence[str], columns: Sequence[str], rows: list[Row]
+        self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
         """Change the columns of the rows with these keys; a row is its key, then its values."""
 
@@ -49,7 +49,7 @@ class _Sqlite:
         self._connection.executemany(sql, rows)
 
     def update(
-        self, table: str, key: Sequence[str], columns: Sequence[str], rows: list[Row]
+        self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
         values = [f"{name} = ?{number}" for number, name in enumerate(columns, len(key) + 1)]
         keys = [f"{name} = ?{number}" for number, name in enumerate(key, 1)]
@@ -70,7 +70,7 @@ class _Postgresql:
                 copy.write_row(row)
 
     def update(
-        self, table: str, key: Sequence[str], columns: Sequence[str], rows: list[Row]
+        self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Row]
     ) -> None:
         names = [*key, *columns]
         self._cursor.execute(

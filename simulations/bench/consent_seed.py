@@ -32,6 +32,7 @@ from consent.service.records.repository import LogRepository
 from consent.service.rounds import service as rounds
 from consent.service.rounds.schemas import ReleaseReport
 from consent.service.settings import Settings
+from consent.service.shoppers.repository import ShopperRepository
 from consent.service.tokens import token_hash
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan
@@ -182,6 +183,7 @@ class _Seeding:
             self.rng.integers(start, start + int(STEP_S * 1000), size=len(new) + len(changing))
         )
         self.clock.now += STEP_S
+        world = self.world
         order = self.rng.permutation(len(times)) < len(new)
         with self.context.database.writing() as session:
             writer = bulk(session)
@@ -196,6 +198,8 @@ class _Seeding:
                     changed.append((int(next(leaving)), time))
                     self._toggle(events, *changed[-1])
             self._save_changes(writer, changed)
+            written = np.concatenate([new, changing]).tolist()
+            ShopperRepository(session).repeat_cells(world.ids[who] for who in written)
             self._append(session, writer, events)
         self.registered = upto
         log.head(self.context)
@@ -314,6 +318,7 @@ class _Seeding:
             for who, time in changed:
                 self._toggle(events, who, time)
             self._save_changes(writer, changed)
+            ShopperRepository(session).repeat_cells(self.world.ids[who] for who, _ in changed)
             if changed:
                 self._append(session, writer, events)
         self.clock.now += 60

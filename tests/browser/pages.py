@@ -58,4 +58,8 @@ PAGES = [
     Shown("/operators/dpia", "auditor"),
     Shown("/operators/webhooks", "operator"),
     Shown("/operators/webhooks/{webhook}", "operator"),
+    Shown("/age", "regular"),
+    Shown("/age", "new"),
+    Shown("/guardian", "regular"),
+    Shown("/signals", "regular"),
 ]

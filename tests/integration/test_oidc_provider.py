@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-import fedcart
+from consent.cli import app as consent_app
 from consent.service.settings import create_home
 from crypto.secret_file import write_secret
 from tests.integration.processes import running
@@ -81,7 +81,7 @@ class Market:
 
 
 def command(*arguments: str | Path) -> str:
-    result = CliRunner().invoke(fedcart.app, ["consent", *map(str, arguments)])
+    result = CliRunner().invoke(consent_app, [*map(str, arguments)])
     assert result.exit_code == 0, result.output
     return result.output
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import holidays
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.rights import request as rules
@@ -38,6 +38,7 @@ def noon(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp() * 1000)
 
 
+@settings(deadline=None)
 @given(day=DAYS, state=STATES, kind=st.sampled_from(list(RequestKind)))
 def test_the_gdpr(day: date, state: str, kind: RequestKind) -> None:
     runs = start(kind, Residence.EEA, noon(day), Calendar(member_state=state))
@@ -45,6 +46,7 @@ def test_the_gdpr(day: date, state: str, kind: RequestKind) -> None:
     assert runs.longest == months_later(day, 3, state)
 
 
+@settings(deadline=None)
 @given(day=DAYS, count=st.integers(1, 20))
 def test_business_days_are_counted_one_by_one(day: date, count: int) -> None:
     closed = holidays.country_holidays("US", subdiv="CA")
@@ -53,6 +55,7 @@ def test_business_days_are_counted_one_by_one(day: date, count: int) -> None:
     assert after_business_days(day, count) == working[count - 1]
 
 
+@settings(deadline=None)
 @given(day=DAYS, state=STATES, kind=st.sampled_from(list(RequestKind)))
 def test_elsewhere_is_never_later_than_either_law(day: date, state: str, kind: RequestKind) -> None:
     place = Calendar(member_state=state)
@@ -69,6 +72,7 @@ def test_elsewhere_is_never_later_than_either_law(day: date, state: str, kind: R
         assert strict.due < strict.longest <= day + timedelta(days=99)
 
 
+@settings(deadline=None)
 @given(at=st.integers(1_700_000_000_000, 2_000_000_000_000), zone=ZONES)
 def test_a_day_ends_when_the_next_begins(at: int, zone: str) -> None:
     place = Calendar(zone=zone)
@@ -77,6 +81,7 @@ def test_a_day_ends_when_the_next_begins(at: int, zone: str) -> None:
     assert place.day(place.end(day)) == day + timedelta(days=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(list(Action)), max_size=12))
 def test_no_sequence_of_actions_leaves_a_closed_state(actions: list[Action]) -> None:
     state, began = RequestState.RECEIVED, False

@@ -176,7 +176,7 @@ def test_the_walk_through_has_every_party() -> None:
         "consent": ("init", "pin-coordinator", "serve"),
         "keyholder": ("init", "serve"),
         "coordinator": ("key", "init", "plan", "status"),
-        "device": ("init", "import", "recommend", "choices", "choose", "status", "forget"),
+        "device": ("init", "import", "recommend", "choices", "choose", "sync", "status", "forget"),
         "data": ("import",),
     }
     assert shown == {(party, step) for party, all_ in steps.items() for step in all_}

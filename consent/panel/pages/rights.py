@@ -1,7 +1,6 @@
 """My rights: one form a right, her requests with their clocks, and the honest erasure page."""
 
 import secrets
-from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -50,7 +49,6 @@ def rights(request: Request, visitor: ShopperDep) -> Response:
         rights=[words.LIFT, *words.RIGHTS] if found.restricted_since else list(words.RIGHTS),
         ages=[band for band in AgeBand if band is not AgeBand.NOT_STATED],
         words=words,
-        date=date.fromisoformat,
     )
 
 
@@ -98,7 +96,6 @@ def one(request: Request, visitor: ShopperDep, request_id: RequestId) -> Respons
         found=found,
         erases=found.right is RequestKind.ERASURE,
         words=words,
-        date=date.fromisoformat,
     )
 
 

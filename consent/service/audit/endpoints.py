@@ -29,10 +29,11 @@ def read(
     since: Time = None,
     until: Time = None,
     cursor: Annotated[int | None, Query(ge=0, le=reading.NEWEST)] = None,
+    limit: Annotated[int, Query(ge=1, le=reading.PAGE)] = reading.PAGE,
 ) -> AuditTrail:
-    """What operators, auditors and the service did, newest first; 100 a page.
+    """What operators, auditors and the service did, newest first, a page at a time.
 
     Reading it is an act that it records.
     """
     wanted = Wanted(action=action, actor=actor, since=since, until=until)
-    return reading.read(context, token, wanted, cursor)
+    return reading.read(context, token, wanted, cursor, limit)

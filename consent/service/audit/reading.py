@@ -37,7 +37,9 @@ class ChainCheck:
         return self.fault is None and self.expected_found
 
 
-def read(context: Context, token: str, wanted: Wanted, cursor: int | None) -> AuditTrail:
+def read(
+    context: Context, token: str, wanted: Wanted, cursor: int | None, limit: int = PAGE
+) -> AuditTrail:
     """A page of the trail; that it was read is recorded in the same transaction.
 
     Raises:
@@ -46,11 +48,11 @@ def read(context: Context, token: str, wanted: Wanted, cursor: int | None) -> Au
     before = NEWEST if cursor is None else cursor
     with context.database.writing() as session:
         reader = required(context, session, token, Role.OPERATOR, Role.AUDITOR)
-        found = AuditRepository(session).page(wanted, before=before, limit=PAGE)
+        found = AuditRepository(session).page(wanted, before=before, limit=limit)
         record(context, session, reader, "audit.read", details={"entries": len(found)})
     return AuditTrail(
         entries=[_entry(row) for row in found],
-        next=found[-1].id if len(found) == PAGE else None,
+        next=found[-1].id if len(found) == limit else None,
     )
 
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from consent.purpose import Decision
 from consent.service import etag
 from consent.service.auth import BearerToken, scope
 from consent.service.context import ContextDep
@@ -106,9 +105,9 @@ def decide(
 
     A *no* takes effect at once and needs no `If-Match`; a *yes* needs it, and a fresh login.
     """
-    if if_match is None and any(e.decision is Decision.GIVEN for e in request.decisions):
-        etag.demand(None, "")
-    made = service.decide(context, shopper, token, ward, request, if_match=if_match or etag.ANY)
+    made = service.decide(
+        context, shopper, token, ward, request, if_match=request.precondition(if_match)
+    )
     response.headers["ETag"] = etag.tag(made.epoch)
     return made
 

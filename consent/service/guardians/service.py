@@ -147,7 +147,7 @@ def decide(
     ward_id: str,
     request: Decisions,
     *,
-    if_match: str = etag.ANY,
+    if_match: str | None = etag.ANY,
 ) -> Consents:
     """Decide as a guardian: agree to what the ward has asked for, or say no to anything.
 

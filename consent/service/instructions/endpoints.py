@@ -56,6 +56,7 @@ def read_all(
     token: BearerToken,
     context: ContextDep,
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,15}-[0-9a-f]{32}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=reading.PAGE)] = reading.PAGE,
 ) -> ShopperInstructions:
     """What the shopper's device and stores were told to do with her data, and how far it came."""
-    return reading.of_shopper(context, shopper, token, cursor)
+    return reading.of_shopper(context, shopper, token, cursor, limit)

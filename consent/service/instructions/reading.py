@@ -25,7 +25,7 @@ PAGE: Final = 50
 
 
 def of_shopper(
-    context: Context, shopper_id: str, token: str, cursor: str | None
+    context: Context, shopper_id: str, token: str, cursor: str | None, limit: int = PAGE
 ) -> ShopperInstructions:
     """A page of a shopper's instructions, newest first.
 
@@ -35,9 +35,9 @@ def of_shopper(
     before = None if cursor is None else _parse_cursor(cursor)
     with context.database.reading() as session:
         authorised(context, session, shopper_id, token)
-        rows = InstructionRepository(session).of_shopper(shopper_id, before=before, limit=PAGE)
+        rows = InstructionRepository(session).of_shopper(shopper_id, before=before, limit=limit)
         found = statuses(context, session, rows)
-    last = rows[-1] if len(rows) == PAGE else None
+    last = rows[-1] if len(rows) == limit else None
     return ShopperInstructions(
         shopper=shopper_id,
         instructions=found,

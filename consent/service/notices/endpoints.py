@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from consent.notice import Language
+from consent.participation import NAME_PATTERN
 from consent.service.auth import scope
 from consent.service.context import ContextDep
 from consent.service.notices import service
@@ -26,7 +27,7 @@ def read_all(context: ContextDep) -> Notices:
 
 @router.get("/{version}", responses=answers(404, 422), openapi_extra=scope())
 def read(
-    version: Annotated[str, Path(max_length=128)],
+    version: Annotated[str, Path(pattern=NAME_PATTERN)],
     context: ContextDep,
     language: Language = Language.EN,
 ) -> NoticeInFull:

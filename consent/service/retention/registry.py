@@ -51,7 +51,8 @@ def _rows(*tables: tuple[type[Base], str]) -> Purge:
 
 
 def _grants(_context: Context, session: Session, before: int, limit: int, /) -> int:
-    return OldRows(session).grants(before=before, limit=limit)
+    old = OldRows(session)
+    return old.remove_grants(old.old_grants(before=before, limit=limit), before=before)
 
 
 def _refusals(_context: Context, session: Session, before: int, limit: int, /) -> int:

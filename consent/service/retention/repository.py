@@ -24,11 +24,23 @@ class OldRows:
         """Remove rows whose ``column`` (Unix milliseconds) is before a time; returns how many."""
         return self._remove(table, getattr(table, column) < before, limit)
 
-    def grants(self, *, before: int, limit: int) -> int:
-        """Remove grants that ended before a time and stand in no round's list."""
-        committed = exists().where(col(CommittedGrant.token_id) == col(Grant.token_id))
-        old = col(Grant.expires_at) < before // 1000  # grants count in seconds
-        return self._remove(Grant, and_(old, ~committed), limit)
+    def old_grants(self, *, before: int, limit: int) -> list[str]:
+        """The ids of grants that ended before a time and stand in no round's list.
+
+        Looks at every grant there is, so it is asked in a reading transaction, which holds up
+        nobody.
+        """
+        query = select(col(Grant.token_id)).where(_is_old_grant(before)).limit(limit)
+        return list(self._session.scalars(query))
+
+    def remove_grants(self, token_ids: Sequence[str], *, before: int) -> int:
+        """Remove those of some grants that are as ``old_grants`` says; returns how many."""
+        named = col(Grant.token_id).in_(token_ids)
+        found = list(
+            self._session.scalars(select(col(Grant.token_id)).where(named, _is_old_grant(before)))
+        )
+        self._session.execute(delete(Grant).where(col(Grant.token_id).in_(found)))
+        return len(found)
 
     def refusals(self, *, before: int, limit: int) -> int:
         """Remove refusals of rounds that were committed, or else announced, before a time."""
@@ -74,6 +86,11 @@ class OldRows:
             return 0
         self._session.execute(delete(table).where(tuple_(*keys).in_(found)))
         return len(found)
+
+
+def _is_old_grant(before: int) -> ColumnElement[bool]:
+    committed = exists().where(col(CommittedGrant.token_id) == col(Grant.token_id))
+    return and_(col(Grant.expires_at) < before // 1000, ~committed)  # grants count in seconds
 
 
 class RunRepository:

@@ -18,12 +18,13 @@ from consent.service.audit import service as audit
 from consent.service.context import Context
 from consent.service.principals import Role, required
 from consent.service.retention.registry import PURGES, Purge
-from consent.service.retention.repository import RunRepository
+from consent.service.retention.repository import OldRows, RunRepository
 from consent.service.retention.schemas import RetentionReport, RetentionRule, RetentionRunSchema
 from consent.service.retention.tables import RetentionRun
 
 JOB: Final = "retention"
 BATCH: Final = 200
+FOUND: Final = 20_000  # old grants that are looked for at once
 MAX_DRY: Final = 2000
 LEASE_MS: Final = 10 * 60 * 1000
 EVERY_MS: Final = 60 * 60 * 1000
@@ -148,11 +149,35 @@ def _purge(
     stopping: Callable[[], bool],
 ) -> None:
     before = context.settings.retention.before(record_class, context.now_ms())
+    if record_class is RecordClass.GRANTS:
+        _purge_grants(context, before, counts, stopping)
+        return
     while not stopping():
         with context.database.writing() as session:
             done = purge(context, session, before, BATCH)
         counts[record_class] += done
         if not done:
+            return
+
+
+def _purge_grants(
+    context: Context,
+    before: int,
+    counts: dict[RecordClass, int],
+    stopping: Callable[[], bool],
+) -> None:
+    """Look for old grants without holding up writers, then remove them a batch at a time."""
+    while not stopping():
+        with context.database.reading() as session:
+            found = OldRows(session).old_grants(before=before, limit=FOUND)
+        for start in range(0, len(found), BATCH):
+            if stopping():
+                return
+            with context.database.writing() as session:
+                part = found[start : start + BATCH]
+                done = OldRows(session).remove_grants(part, before=before)
+            counts[RecordClass.GRANTS] += done
+        if len(found) < FOUND:
             return
 
 

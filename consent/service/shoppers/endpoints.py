@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from consent.purpose import Decision
 from consent.service import etag, rates
 from consent.service.auth import BearerToken, OptionalToken, SignalDep, scope
 from consent.service.context import ContextDep
@@ -87,9 +86,7 @@ def decide(
     privacy signal of hers holds, a *yes* to what leaves the device needs `confirm_signal`; a
     minor's *yes* that needs her guardian's is recorded as requested.
     """
-    if if_match is None and any(e.decision is Decision.GIVEN for e in request.decisions):
-        etag.demand(None, "")
-    made = service.decide(context, shopper, token, request, if_match=if_match or etag.ANY)
+    made = service.decide(context, shopper, token, request, if_match=request.precondition(if_match))
     response.headers["ETag"] = etag.tag(made.epoch)
     return made
 

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -13,7 +13,10 @@ from consent.service.database import chunks
 from consent.service.tables import EVERY_TASK, METADATA, Client, Consent, Membership, Shopper
 from consent.service.upsert import Upsert
 from consent.standing import ShopperConsent
+from consent.tasks.task import REQUIRED_PURPOSE
 
+# Cells in one text, as ``Shopper.given`` has them: each is its purpose, a space and its category.
+SEPARATOR: Final = ","
 _SAVE_CELLS = Upsert(
     Consent,
     key=["shopper_id", "purpose", "category"],
@@ -30,6 +33,18 @@ _SAVE_RESTRICTION = (
     update(_SHOPPER)
     .where(_SHOPPER.c.id == bindparam("shopper"))
     .values(restricted_at=bindparam("since"))
+)
+_NAMED = col(Consent.purpose) + " " + col(Consent.category)
+_HERS = (col(Consent.shopper_id) == _SHOPPER.c.id, _LIVE)
+_REPEAT_CELLS = (
+    update(_SHOPPER)
+    .where(_SHOPPER.c.id.in_(bindparam("shoppers", expanding=True)))
+    .values(
+        given=select(func.coalesce(func.aggregate_strings(_NAMED, SEPARATOR), ""))
+        .where(*_HERS, col(Consent.purpose).in_(sorted(set(REQUIRED_PURPOSE.values()))))
+        .scalar_subquery(),
+        ends_at=select(func.min(col(Consent.expires_at))).where(*_HERS).scalar_subquery(),
+    )
 )
 _JOIN = Upsert(Membership, key=["shopper_id", "task"], change=["client_id"])
 
@@ -130,10 +145,20 @@ class ShopperRepository:
         self._session.execute(_SAVE_RESTRICTION, stated)
 
     def save_cells(self, rows: Iterable[Consent]) -> None:
-        """Store the new state of some cells; their events are the log's business."""
+        """Store the new state of some cells, and what live checks read of them, in one step.
+
+        Their events are the log's business.
+        """
         values = [row.model_dump() for row in rows]
         if values:
             _SAVE_CELLS.execute(self._session, values)
+            self.repeat_cells({value["shopper_id"]: None for value in values})
+
+    def repeat_cells(self, shoppers: Iterable[str]) -> None:
+        """Store beside some shoppers what live checks read of their cells as they are now."""
+        connection = self._session.connection()
+        for part in chunks(shoppers):
+            connection.execute(_REPEAT_CELLS, {"shoppers": part})
 
     def client(self, thumbprint: str) -> Client | None:
         """The client of this thumbprint."""
@@ -158,9 +183,7 @@ class ShopperRepository:
 
     def join(self, shopper_id: str, client_id: str, tasks: Collection[str] = (EVERY_TASK,)) -> None:
         """Make a client the one that stands for the shopper in some tasks."""
-        rows = [
-            {"shopper_id": shopper_id, "task": task, "client_id": client_id} for task in tasks
-        ]
+        rows = [{"shopper_id": shopper_id, "task": task, "client_id": client_id} for task in tasks]
         _JOIN.execute(self._session, rows)
 
     def leave(self, shopper_id: str, client_id: str, tasks: Collection[str]) -> None:
@@ -174,9 +197,7 @@ class ShopperRepository:
         )
 
 
-def _consent(
-    epoch: int, floor: int, restricted: bool, rows: Collection[Consent]
-) -> ShopperConsent:
+def _consent(epoch: int, floor: int, restricted: bool, rows: Collection[Consent]) -> ShopperConsent:
     return ShopperConsent(
         epoch=epoch,
         floor=floor,

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from consent.ages import AgeBand
 from consent.notice import Language
 from consent.purpose import CELLS, Category, Cell, ConsentState, Decision, Purpose
+from consent.service import etag
 from consent.service.schemas import Name, Schema
 
 
@@ -60,6 +61,12 @@ class Decisions(Schema):
     def _each_cell_once(self) -> Self:
         _refuse_repeats([entry.cell for entry in self.decisions])
         return self
+
+    def precondition(self, if_match: str | None) -> str | None:
+        """What has to match: a *no* alone is taken whatever the matrix is meanwhile."""
+        if any(entry.decision is Decision.GIVEN for entry in self.decisions):
+            return if_match
+        return if_match or etag.ANY
 
 
 class Registration(Schema):

@@ -131,7 +131,7 @@ def decide(
     request: Decisions,
     *,
     seen_epoch: int | None = None,
-    if_match: str = etag.ANY,
+    if_match: str | None = etag.ANY,
     signal: bool = False,
 ) -> Consents:
     """Take decisions together and raise the epoch, all in one transaction.
@@ -162,7 +162,7 @@ def take(
     shopper: Shopper,
     request: Decisions,
     *,
-    if_match: str,
+    if_match: str | None,
     by_guardian: bool = False,
 ) -> Consents:
     """``decide`` for a shopper whose decision, or whose guardian's, it is known to be.

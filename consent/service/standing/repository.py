@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, Text, and_, bindparam, case, cast, func, or_, select
+from sqlalchemy import Row, Text, and_, bindparam, cast, false, func, or_, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
@@ -15,6 +15,7 @@ from sqlmodel import col
 from consent import standing as rules
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from consent.service.database import chunks
+from consent.service.shoppers.repository import SEPARATOR
 from consent.service.tables import (
     EVERY_TASK,
     Consent,
@@ -65,39 +66,18 @@ class Member:
     notice_version: str
 
 
-_ENDED: Final = "ended"
 _LIVE = col(Consent.state).in_(list(LIVE_STATES))
-# What is due counts whatever its purpose: any expiry kills older grants.
-_DUE = col(Consent.expires_at) <= bindparam("now")
-# A shopper's live cells in one text, a cell an entry: most shoppers' are alike, so few of the texts
-# that a bulk check reads differ, and the rules are asked once for each.
-_CELLS = (
-    select(
-        func.aggregate_strings(
-            col(Consent.purpose)
-            + " "
-            + col(Consent.category)
-            + " "
-            + col(Consent.state)
-            + case((_DUE, f" {_ENDED}"), else_=""),
-            ",",
-        )
-    )
-    .where(
-        col(Consent.shopper_id) == col(Grant.shopper_id),
-        _LIVE,
-        or_(col(Consent.purpose).in_(sorted(set(REQUIRED_PURPOSE.values()))), _DUE),
-    )
-    .correlate(Grant)
-    .scalar_subquery()
-)
+# What is due counts whatever its purpose: any expiry kills older grants. Written as a sum, so that
+# no database looks for what is due of all shoppers, once for each of them.
+_DUE = col(Consent.expires_at) + 0 <= bindparam("now")
 _KIND: Final = (
     col(Grant.task),
     col(Grant.epoch),
     col(Shopper.epoch),
     col(Shopper.floor),
     col(Shopper.restricted_at).is_not(None),
-    _CELLS,
+    func.coalesce(col(Shopper.ends_at) <= bindparam("now"), false()),
+    col(Shopper.given),
 )
 # Thousands of ids are one parameter, a JSON list: as that many parameters they would cost more to
 # send and to plan than to look up.
@@ -179,7 +159,7 @@ class StandingRepository:
         alike: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         for row in rows.all():
             alike[row[1:]].append(row[0])
-        return [(_terms(*kind, now=self._now), ids) for kind, ids in alike.items()]
+        return [(_terms(*kind), ids) for kind, ids in alike.items()]
 
     def grants_of_round(self, task: TaskName, round_id: str) -> list[IssuedGrant]:
         """Every grant of a round."""
@@ -189,9 +169,9 @@ class StandingRepository:
         known: dict[tuple[Any, ...], Terms] = {}
         found: list[IssuedGrant] = []
         for row in rows.all():
-            kind = row[3:]
+            kind: tuple[Any, ...] = row[3:]
             if kind not in known:
-                known[kind] = _terms(*kind, now=self._now)
+                known[kind] = _terms(*kind)
             found.append(IssuedGrant(*row[:3], known[kind]))
         return found
 
@@ -212,21 +192,22 @@ class StandingRepository:
 
 
 def _terms(
-    task: str,
-    epoch: int,
-    live_epoch: int,
-    floor: int,
-    restricted: bool,
-    live: str | None,
-    *,
-    now: int,
+    task: str, epoch: int, live_epoch: int, floor: int, restricted: bool, ended: bool, given: str
 ) -> Terms:
-    cells = _Cells()
-    for entry in live.split(",") if live else ():
-        purpose, category, state, *ended = entry.split(" ")
-        cells.add(purpose, category, state, now if ended else None)
-    consent = cells.consent(live_epoch, floor, bool(restricted), now)
-    return Terms(task=TaskName(task), epoch=epoch, consent=consent)
+    consent = ShopperConsent(
+        epoch=live_epoch,
+        floor=floor,
+        cells={_cell(name): ConsentState.GIVEN for name in given.split(SEPARATOR) if name},
+        restricted=bool(restricted),
+    )
+    # Whatever it was that ended and was not written down yet: older grants are dead.
+    now = consent.moved() if ended else consent
+    return Terms(task=TaskName(task), epoch=epoch, consent=now)
+
+
+def _cell(name: str) -> Cell:
+    purpose, category = name.split(" ")
+    return Cell(Purpose(purpose), Category(category))
 
 
 @dataclass

@@ -59,7 +59,11 @@ def read(
     return found
 
 
-@router.patch("/{endpoint}", responses=answers(401, 403, 404, 412, 422), openapi_extra=_OPERATOR)
+@router.patch(
+    "/{endpoint}",
+    responses=answers(401, 403, 404, 412, 422, 428),
+    openapi_extra=_OPERATOR,
+)
 def change(
     endpoint: EndpointId,
     request: EndpointChange,
@@ -68,7 +72,7 @@ def change(
     response: Response,
     if_match: IfMatch = None,
 ) -> Endpoint:
-    """Change a webhook, stop it or start it again; with If-Match only from the state you read."""
+    """Change a webhook, stop it or start it again, from the state that If-Match says you read."""
     made = subscriptions.change(context, token, endpoint, request, if_match=if_match)
     response.headers["ETag"] = etag.tag(made.version)
     return made
@@ -97,9 +101,10 @@ def deliveries(
     token: BearerToken,
     context: ContextDep,
     cursor: Annotated[int | None, Query(ge=0, le=subscriptions.NEWEST)] = None,
+    limit: Annotated[int, Query(ge=1, le=subscriptions.PAGE)] = subscriptions.PAGE,
 ) -> Deliveries:
-    """What was sent to a webhook and how it went, newest first; 100 a page."""
-    return subscriptions.deliveries(context, token, endpoint, cursor)
+    """What was sent to a webhook and how it went, newest first, a page at a time."""
+    return subscriptions.deliveries(context, token, endpoint, cursor, limit)
 
 
 @router.post(

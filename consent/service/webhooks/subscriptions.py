@@ -103,9 +103,9 @@ def change(
     endpoint_id: str,
     request: EndpointChange,
     *,
-    if_match: str | None = None,
+    if_match: str | None = etag.ANY,
 ) -> Endpoint:
-    """Change an endpoint; ``if_match`` tags the state that the operator looked at, if she says so.
+    """Change an endpoint; ``if_match`` tags the state that the operator looked at.
 
     Raises:
         InvalidInputError: events may not be sent to this URL.
@@ -118,7 +118,7 @@ def change(
         operator = _operator(context, session, token)
         endpoints = EndpointRepository(session)
         row = _found(endpoints, endpoint_id)
-        etag.demand(if_match, row.version, required=False)
+        etag.demand(if_match, row.version)
         changes = _apply(row, request, now=context.now_ms())
         row.version += 1
         audit.record(context, session, operator, "webhook.changed", row.id, changes)
@@ -159,7 +159,9 @@ def remove(context: Context, token: str, endpoint_id: str) -> None:
         audit.record(context, session, operator, "webhook.removed", row.id, {"url": row.url})
 
 
-def deliveries(context: Context, token: str, endpoint_id: str, cursor: int | None) -> Deliveries:
+def deliveries(
+    context: Context, token: str, endpoint_id: str, cursor: int | None, limit: int = PAGE
+) -> Deliveries:
     """A page of what was sent to an endpoint, or waits for it.
 
     Raises:
@@ -170,10 +172,10 @@ def deliveries(context: Context, token: str, endpoint_id: str, cursor: int | Non
         required(context, session, token, Role.OPERATOR, Role.AUDITOR)
         endpoints = EndpointRepository(session)
         _found(endpoints, endpoint_id)
-        found = endpoints.deliveries(endpoint_id, before=before, limit=PAGE)
+        found = endpoints.deliveries(endpoint_id, before=before, limit=limit)
     return Deliveries(
         deliveries=[_delivery(row, kind) for row, kind in found],
-        next=found[-1][0].id if len(found) == PAGE else None,
+        next=found[-1][0].id if len(found) == limit else None,
     )
 
 

@@ -25,9 +25,10 @@ def read_all(
     token: BearerToken,
     context: ContextDep,
     cursor: Annotated[int | None, Query(ge=0, le=service.MAX_EPOCH)] = None,
+    limit: Annotated[int, Query(ge=1, le=service.PAGE)] = service.PAGE,
 ) -> Withdrawals:
-    """Every time that consent of the shopper ended, newest first; 20 a page."""
-    return service.read_all(context, shopper, token, cursor)
+    """Every time that consent of the shopper ended, newest first, a page at a time."""
+    return service.read_all(context, shopper, token, cursor, limit)
 
 
 @router.get("/{epoch}", responses=answers(401, 404, 422), openapi_extra=scope(Role.SHOPPER))

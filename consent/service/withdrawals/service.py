@@ -72,7 +72,9 @@ _STEPS: Final = {
 _REPORTED: Final = {InstructionState.DONE, InstructionState.REFUSED, InstructionState.FAILED}
 
 
-def read_all(context: Context, shopper_id: str, token: str, cursor: int | None) -> Withdrawals:
+def read_all(
+    context: Context, shopper_id: str, token: str, cursor: int | None, limit: int = PAGE
+) -> Withdrawals:
     """A page of a shopper's withdrawals, newest first.
 
     Raises:
@@ -81,14 +83,14 @@ def read_all(context: Context, shopper_id: str, token: str, cursor: int | None) 
     with context.database.reading() as session:
         authorised(context, session, shopper_id, token)
         found = WithdrawalRepository(session, shopper_id)
-        epochs = found.epochs(before=MAX_EPOCH if cursor is None else cursor, limit=PAGE)
+        epochs = found.epochs(before=MAX_EPOCH if cursor is None else cursor, limit=limit)
         ended = found.ended(epochs)
     return Withdrawals(
         shopper=shopper_id,
         withdrawals=[
             _summary(epoch, [row for row in ended if row.epoch == epoch]) for epoch in epochs
         ],
-        next=epochs[-1] if len(epochs) == PAGE else None,
+        next=epochs[-1] if len(epochs) == limit else None,
     )
 
 

@@ -236,6 +236,8 @@ def upgrade() -> None:
             "restricted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column("residence", sa.String(), server_default="", nullable=False),
+        sa.Column("given", sa.String(), server_default="", nullable=False),
+        sa.Column("ends_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shopper")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_shopper_token_hash")),
         sqlite_with_rowid=False,

@@ -27,7 +27,9 @@ class Caller:
         self._stage = stage
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        return self._stage.http.request(method, path, headers=bearer(self.token), **options)
+        headers = bearer(self.token) | ({"If-Match": "*"} if method == "PATCH" else {})
+        headers |= options.pop("headers", {})
+        return self._stage.http.request(method, path, headers=headers, **options)
 
     def get(self, path: str, **params: Any) -> Any:
         return self.call("GET", path, params=params)

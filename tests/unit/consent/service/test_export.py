@@ -19,8 +19,9 @@ from consent.service.principals import STEP_UP, Role
 from consent.service.tables import METADATA
 from consent.verify import Evidence, verify
 from crypto.errors import WireError
+from crypto.manifest import context_of
 from tests.unit.consent.harness import NOTICE, WITHDRAW, Stage
-from tests.unit.consent.rounds import COLLECT, release
+from tests.unit.consent.rounds import COLLECT, make_manifest, publish, release
 from tests.unit.consent.service.rights_calls import Person, login, person
 
 
@@ -82,7 +83,8 @@ def test_everything_that_the_service_holds_is_in_it(pinned: Stage, tmp_path: Pat
     hers = login(stage, Role.SHOPPER, shopper=who.shopper)
     release(stage, who.device, other.device)
     stage.decide(who.device, WITHDRAW)
-    stage.grants(who.device, "round-2")  # refused
+    second = publish(stage, make_manifest("round-2"))
+    stage.grants(who.device, "round-2", context=context_of(second))  # refused
     who.headers = hers
     path = export(who, tmp_path)
     with stage.context.database.reading() as session:

@@ -53,6 +53,9 @@ def test_the_pure_rules_know_no_framework() -> None:
     frameworks = ("fastapi", "starlette", "sqlmodel", "sqlalchemy", "httpx", "pydantic")
     for name in (
         "purpose",
+        "ages",
+        "signals",
+        "aliases",
         "standing",
         "participation",
         "credentials",

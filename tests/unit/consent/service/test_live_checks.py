@@ -1,6 +1,9 @@
 import pytest
 
-from consent.purpose import Category, Cell, Decision, Purpose
+from consent.purpose import LIVE_STATES, Category, Cell, Decision, Purpose
+from consent.service.records.service import write_expiries
+from consent.service.shoppers.repository import ShopperRepository
+from consent.service.tables import Shopper
 from crypto.errors import ConsentError
 from tests.unit.consent.harness import GIVE, TASK, TRAIN_PURCHASES, WITHDRAW, Device, Stage
 
@@ -93,3 +96,41 @@ def test_without_a_coordinator_token_nothing_is_sent(stage: Stage) -> None:
     stage.client._coordinator_token = None
     with pytest.raises(ConsentError, match="pass coordinator_token"):
         stage.client.eligible(TASK, [])
+
+
+def test_what_checks_read_is_what_the_cells_say(stage: Stage) -> None:
+    """A shopper's row repeats her cells, whichever way they changed."""
+    browsing = Cell(Purpose.TRAIN, Category.BROWSING)
+    every = {
+        **GIVE,
+        browsing: Decision.GIVEN,
+        Cell(Purpose.FAIRNESS, Category.DEVICE): Decision.GIVEN,
+    }
+    kept, ended, silent = (stage.device(decisions=d) for d in (every, every, {}))
+    assert repeated(stage, kept) == ({TRAIN_PURCHASES, browsing}, True)
+    assert repeated(stage, silent) == (set(), False)
+    stage.decide(ended, {browsing: Decision.WITHDRAWN})
+    assert repeated(stage, ended) == ({TRAIN_PURCHASES}, True)
+    stage.publish("2099-01", touches=[Purpose.TRAIN])
+    assert repeated(stage, kept) == (set(), True)
+    stage.clock.now += (stage.settings.validity_days + 1) * 86_400
+    write_expiries(stage.context)
+    assert repeated(stage, kept) == repeated(stage, ended) == (set(), False)
+
+
+def repeated(stage: Stage, device: Device) -> tuple[set[Cell], bool]:
+    """The cells that a shopper's row names, and whether any end is stated: it must be the first."""
+    with stage.context.database.reading() as session:
+        row = session.get(Shopper, device.shopper)
+        assert row is not None
+        cells = ShopperRepository(session).consent(row)
+    live = {cell for cell, state in cells.cells.items() if state in LIVE_STATES}
+    named = {Cell(*map_cell(name)) for name in row.given.split(",") if name}
+    assert named == {cell for cell in live if cell.purpose is Purpose.TRAIN}
+    assert row.ends_at == min((cells.ends[cell] for cell in live), default=None)
+    return named, row.ends_at is not None
+
+
+def map_cell(name: str) -> tuple[Purpose, Category]:
+    purpose, category = name.split(" ")
+    return Purpose(purpose), Category(category)

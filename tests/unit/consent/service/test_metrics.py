@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from consent.service.metrics.middleware import Measured
 from consent.service.metrics.registry import Metrics
 from consent.service.retention.service import retain
+from crypto.manifest import context_of
 from tests.unit.consent.harness import GIVE, WITHDRAW, Stage
 from tests.unit.consent.rounds import freeze, make_manifest, publish
 from tests.unit.consent.service.operators import Caller, auditor, bearer, operator
@@ -37,7 +38,8 @@ def test_it_counts_what_happens(pinned: Stage) -> None:
     caller = operator(pinned)
     stays, leaves = pinned.device(decisions=GIVE), pinned.device(decisions=GIVE)
     record = publish(pinned, make_manifest())
-    pinned.grants(leaves, context="cd" * 32, round_id="round-0")
+    earlier = publish(pinned, make_manifest("round-0"))
+    pinned.grants(leaves, context=context_of(earlier), round_id="round-0")
     pinned.decide(leaves, WITHDRAW)
     freeze(pinned, record, "round-1", [stays])
     retain(pinned.context)

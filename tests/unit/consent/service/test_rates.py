@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +96,8 @@ def test_the_table_says_nothing_and_is_pruned(strict: Stage) -> None:
 def test_nothing_is_tried_when_the_database_cannot_say(
     strict: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @contextmanager
     def away() -> Any:
         raise DatabaseBusyError("away")
-        yield
 
     monkeypatch.setattr(strict.context.database, "writing", away)
     assert refused(lambda: rates.check(strict.context, "login", "ann")).status == 503
@@ -171,7 +168,8 @@ def test_quotas_are_kept_with_the_home(tmp_path: Path) -> None:
     for kind in DEFAULTS:
         assert Quotas().of(kind) is not None
         assert Quotas.off().of(kind) is None
-    for value in ({"login": "often"}, {"anything": "1 per minute"}, {"login": 3}, []):
+    wrong: list[Any] = [{"login": "often"}, {"anything": "1 per minute"}, {"login": 3}, []]
+    for value in wrong:
         with pytest.raises(InvalidInputError):
             Quotas.from_json(value)
     with pytest.raises(InvalidInputError, match=r"within 0\.\.8"):

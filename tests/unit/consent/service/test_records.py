@@ -126,7 +126,7 @@ def test_a_receipt_has_the_fields_of_the_standard(stage: Stage) -> None:
 
 
 def test_the_language_that_was_shown_is_recorded(stage: Stage) -> None:
-    body = {"consents": [], "notice_version": NOTICE, "language": "zh"}
+    body = {"consents": [], "notice_version": NOTICE, "language": "zh", "age_band": "adult"}
     entry = {"purpose": "research", "category": "purchases", "decision": "given"}
     made = stage.http.post("/v1/shoppers", json={**body, "consents": [entry]}).json()
     device = Device(shoppers={made["shopper"]: made["token"]})
