@@ -278,12 +278,14 @@ def verify(
     from crypto.errors import InvalidInputError
     from crypto.wire import SignedRecord, parse_public_key
 
+    if (receipt is None) == (bundle is None):
+        typer.echo("error: Name a receipt, or a --bundle, and not both.", err=True)
+        raise typer.Exit(2)
+    if bundle is not None and (head or earlier_head or consistency):
+        typer.echo("error: Heads are checked with a receipt; a bundle has one in it.", err=True)
+        raise typer.Exit(2)
     try:
         pinned = parse_public_key(key, what="public key")
-        if (receipt is None) == (bundle is None):
-            raise InvalidInputError("Name a receipt, or a --bundle, and not both.")
-        if bundle is not None and (head or earlier_head or consistency):
-            raise InvalidInputError("Heads are checked with a receipt; a bundle has one in it.")
         if bundle is not None:
             checks = verify_bundle(Bundle.from_bytes(bundle.read_bytes()), pinned)
         elif receipt is not None:

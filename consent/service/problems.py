@@ -91,9 +91,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def _problem(_request: Request, error: Problem) -> JSONResponse:
-        return problem_response(
-            error.status, error.detail, kind=error.kind, headers=error.headers
-        )
+        return problem_response(error.status, error.detail, kind=error.kind, headers=error.headers)
 
     @app.exception_handler(OutdatedNoticeError)
     @app.exception_handler(TransitionError)

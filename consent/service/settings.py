@@ -26,8 +26,8 @@ from consent.incentive import SHIPPED_TEXTS, Incentive
 from consent.notice import SHIPPED
 from consent.origin import Origin
 from consent.receipt import NOBODY_STATED, Controller
-from consent.rights.terms import RightsTerms
 from consent.retention import Retention
+from consent.rights.terms import RightsTerms
 from consent.service.accounts.lifetimes import Lifetimes
 from consent.service.backends import check_url
 from consent.service.quotas import Quotas

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -78,7 +79,7 @@ class Coordinator:
         record = sign(made)
         assert consent.publish_policy(record, task=TASK, round_id=made.round_id)
         context = context_of(record)
-        asked = {"task": TASK, "round_id": made.round_id, "context": context}
+        asked: dict[str, Any] = {"task": TASK, "round_id": made.round_id, "context": context}
         offers = []
         for number, device in enumerate(self.devices):
             answer = consent.participation(device.key, **asked, shoppers=list(device.shoppers))

@@ -169,9 +169,7 @@ class TestPersonal:
     def test_consent_to_training_is_none_to_personalising(
         self, stage: Stage, store: EventStore
     ) -> None:
-        made = stage.client.register(
-            GIVE, notice_version=NOTICE, age_band=AgeBand.ADULT
-        )
+        made = stage.client.register(GIVE, notice_version=NOTICE, age_band=AgeBand.ADULT)
         with pytest.raises(ConsentError, match="not granted"):
             Gateway(store, stage.client).personal("me", identifier=made.shopper, token=made.token)
 

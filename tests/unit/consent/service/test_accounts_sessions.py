@@ -1,5 +1,7 @@
 """Open logins: how they end, who sees them, and what a token of one role can never get."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -55,13 +57,14 @@ def test_an_idle_login_dies_after_an_hour(stage: Stage) -> None:
 def test_the_lifetimes_are_settings() -> None:
     assert Lifetimes.from_json({"hours": 2}) == Lifetimes(hours=2)
     assert Lifetimes.from_json(Lifetimes().to_json()) == Lifetimes()
-    for wrong in (
+    refused: list[Any] = [
         {"hours": 0},
         {"idle_minutes": 1},
         {"hours": 1, "idle_minutes": 61},
         {"x": 1},
         [],
-    ):
+    ]
+    for wrong in refused:
         with pytest.raises(InvalidInputError):
             Lifetimes.from_json(wrong)
 
