@@ -231,8 +231,14 @@ class Postgres:
             connection.execute(sql.SQL(statement).format(sql.Identifier(url.database or "")))
 
 
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":  # python -m tests.postgres SETTING=VALUE ...: for a benchmark
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     with own_server(sys.argv[1:]) as running:
         sys.stdout.write(f"{text(running.url)}\n")
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
