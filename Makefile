@@ -31,7 +31,8 @@ contracts: $(TEST_STAMP)
 	$(BIN)/lint-imports
 
 tests: system-packages $(TEST_STAMP)
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --ignore tests/browser
+	$(BIN)/pytest tests/browser # apart: Playwright keeps an event loop running in its thread
 
 system-packages:
 	@scripts/system-packages
