@@ -148,8 +148,11 @@ class Books(RuleBasedStateMachine):
             client_key=self.till.key.public_key(),
             issued_at=int(self.stage.clock.now),
         )
+        assert self.till.store_token is not None
         answer = self.stage.http.post(
-            "/v1/codes/redeem", json=request.sign(self.till.key).to_json()
+            "/v1/codes/redeem",
+            json=request.sign(self.till.key).to_json(),
+            headers=bearer(self.till.store_token),
         )
         used_for = self.codes[code]
         assert answer.status_code == (200 if used_for in (None, sale) else 404)
