@@ -106,6 +106,8 @@ def _consent(outcome: Outcome) -> dict[str, int]:
         "collecting_points": sum(choice.collects for choice in choices),
         "points_issued": sum(each["points_issued"] for each in counted),
         "diary_entries": sum(each["diary_entries"] for each in counted),
+        "withdrew": outcome.withdrew,
+        "purged_at_client": outcome.purged,
     }
 
 

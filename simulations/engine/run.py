@@ -18,18 +18,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.connection import connect
 from consent.client import ConsentClient
-from consent.purpose import Decision
 from consent.tasks.task import TaskName
 from crypto.commit import Commit
 from crypto.errors import InvalidInputError
 from server.collect import Progress
-from server.schedule import schedule
 from server.training import Training, train
-from simulations.engine.choices import TRAINING, Choice, draw
+from simulations.engine.choices import Choice, draw
 from simulations.engine.grid import InProcessGrid
 from simulations.engine.scenario import Data, Scenario
 from simulations.engine.services import running
-from simulations.engine.world import NOTICE_VERSION, World, build, make_keys
+from simulations.engine.withdrawals import Withdrawals
+from simulations.engine.world import World, build, make_keys
 from simulations.population.complete_journey import Assortment, Level, load_complete_journey
 from simulations.population.imported import load_population
 from simulations.population.population import Population
@@ -46,12 +45,16 @@ class Outcome:
         training: releases by task, and what was left out.
         funnel: consent counts by task, as the consent service audits them, with the round's
             diary entries and points.
+        withdrew: how many withdrew during the run.
+        purged: of those, how many have the proof that their client did its part.
         contributed: clients (thumbprints) that are in every released sum.
         seconds: wall-clock by phase.
     """
 
     training: Training
     funnel: Mapping[TaskName, Mapping[str, int]]
+    withdrew: int
+    purged: int
     contributed: frozenset[str]
     choices: Mapping[str, Choice]
     world: World
@@ -106,15 +109,20 @@ def run(scenario: Scenario, training: Population, folder: Path, *, progress: Pro
             training, choices, scenario, keys, consent=consent, holders=holders, progress=progress
         )
         seconds["enrol"] = time.perf_counter() - started - sum(seconds.values())
-        grid = stack.enter_context(_grid(scenario, world, choices))
+        withdrawals = Withdrawals(world, choices)
+        grid = stack.enter_context(_grid(scenario, world, withdrawals))
         result = train(grid, world.coordinator, run_id=RUN_ID, progress=progress, http=connect)
         seconds["train"] = time.perf_counter() - started - sum(seconds.values())
+        purged = withdrawals.carry_out()
+        seconds["withdraw"] = time.perf_counter() - started - sum(seconds.values())
         funnel = _funnel(world, result)
     if not scenario.engine.keep_homes:
         shutil.rmtree(home / "clients", ignore_errors=True)
     return Outcome(
         training=result,
         funnel=funnel,
+        withdrew=len(withdrawals),
+        purged=purged,
         contributed=_contributed(keys.consent, result),
         choices=choices,
         world=world,
@@ -123,7 +131,7 @@ def run(scenario: Scenario, training: Population, folder: Path, *, progress: Pro
     )
 
 
-def _grid(scenario: Scenario, world: World, choices: Mapping[str, Choice]) -> InProcessGrid:
+def _grid(scenario: Scenario, world: World, withdrawals: Withdrawals) -> InProcessGrid:
     nodes = {node: {"home": str(home)} for node, home in world.nodes.items()}
     lost = np.random.default_rng([scenario.seed, 0xD0])
     drops = {node for node in nodes if lost.random() < scenario.clients.dropout}
@@ -131,34 +139,8 @@ def _grid(scenario: Scenario, world: World, choices: Mapping[str, Choice]) -> In
         {node: dict(config) for node, config in nodes.items()},
         workers=scenario.engine.workers,
         loses=lambda node, kind: kind == "train.contribute" and node in drops,
-        interlude=_Withdrawals(world, choices),
+        interlude=withdrawals,
     )
-
-
-class _Withdrawals:
-    """Shoppers who withdraw while rounds are under way, each at her own moment of the run."""
-
-    def __init__(self, world: World, choices: Mapping[str, Choice]) -> None:
-        plan = world.coordinator.plan
-        planned = schedule(plan, items=len(world.coordinator.load_catalogue()))
-        replies = len(planned.plans) * plan.max_clients
-        self._world = world
-        self._due = sorted(
-            (choice.withdraws * replies, shopper)
-            for shopper, choice in choices.items()
-            if choice.withdraws is not None
-        )
-
-    def __call__(self, kind: str, done: int) -> None:
-        while kind == "train.contribute" and self._due and self._due[0][0] <= done:
-            _, shopper = self._due.pop(0)
-            registered = self._world.shoppers[shopper]
-            self._world.consent.decide(
-                registered.shopper,
-                registered.token,
-                {TRAINING: Decision.WITHDRAWN},
-                notice_version=NOTICE_VERSION,
-            )
 
 
 def _funnel(world: World, result: Training) -> dict[TaskName, dict[str, int]]:

@@ -77,6 +77,8 @@ class Funnel(Record):
     collecting_points: Count | None = None
     points_issued: Count | None = None
     diary_entries: Count | None = None
+    withdrew: Count | None = None
+    purged_at_client: Count | None = None
 
 
 class Task(Record):

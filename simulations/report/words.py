@@ -16,6 +16,7 @@ PHASES = {
     "start": "starting services",
     "enrol": "enrolling clients",
     "train": "training rounds",
+    "withdraw": "clients carry out withdrawals",
     "evaluate": "evaluation",
     "select": "choosing the cohort",
     "contribute": "clients compute, seal and send",

@@ -16,6 +16,7 @@ from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.task import PopularityTask, TaskName
 from crypto.errors import CohortTooSmallError
 from server.ledger import Ledger
+from simulations.engine import withdrawals
 from simulations.engine.run import Outcome, load, run
 from simulations.engine.scenario import Clients, Consent, Data, Engine, Privacy, Scenario, Tasks
 from simulations.population.population import Population
@@ -96,6 +97,27 @@ def test_withdrawals_between_selection_and_commit_are_never_aggregated(
     assert sum(each["aggregated_after_withdrawal"] for each in counted) == 0
     last = list(outcome.training.releases.values())[-1]
     assert 0 < last.record["shoppers"] < len(population.shoppers)
+    consented = _consent(outcome)
+    assert consented["withdrew"] >= consented["withdrawn_before_commit"] > 0
+    assert consented["purged_at_client"] == consented["withdrew"], "devices and stores did it"
+
+
+def test_what_a_client_has_not_done_is_not_counted(
+    population: Population, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object) -> None:
+        """A client that asks nobody what it is to do."""
+
+    monkeypatch.setattr(withdrawals, "sync", offline)
+    scenario = replace(
+        BASE,
+        privacy=Privacy(epsilon=8.0, min_clients=4),
+        consent=Consent(refuse=0.0, personal_only=0.0, withdraw=0.4),
+        tasks=Tasks(recent_popularity=0.0, item_item=0.0),
+    )
+    outcome = _run(scenario, population, tmp_path)
+    assert outcome.withdrew > 0
+    assert outcome.purged == 0
 
 
 def test_a_store_seals_again_without_the_shopper_who_withdrew(
