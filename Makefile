@@ -31,7 +31,7 @@ contracts: $(TEST_STAMP)
 	$(BIN)/lint-imports
 
 tests: system-packages $(TEST_STAMP)
-	$(BIN)/pytest -n auto --dist loadfile --ignore tests/browser
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/browser
 	$(BIN)/pytest tests/browser # apart: Playwright keeps an event loop running in its thread
 
 system-packages:

@@ -1,7 +1,7 @@
 """The Flower client app: translates messages, decides nothing, imports lightly.
 
 ``query.hello`` says who this client is; ``train.contribute`` takes part in a round. A client that
-does not take part answers so, with a reason that names no shopper.
+does not take part answers so, with a reason that names no shopper and no file of hers.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from flwr.clientapp import ClientApp
 
 from client.connection import connect
 from client.home import ClientHome
-from client.participate import Contribution, contribute
+from client.participate import Contribution, UnfitRoundError, contribute
 from crypto.errors import ConsentError, FedcartError
 from crypto.wire import SignedRecord, b64, public_bytes
 
@@ -36,8 +36,10 @@ def take_part(message: Message, context: Context) -> Message:
         sent = contribute(manifest, home, connect(home.trust.consent_url))
     except ConsentError:
         return Message(_declined("consent"), reply_to=message)
-    except FedcartError as error:
-        return Message(_declined(f"{type(error).__name__}: {error}"), reply_to=message)
+    except UnfitRoundError as error:
+        return Message(_declined(str(error)), reply_to=message)
+    except FedcartError as error:  # its message may name files of this client
+        return Message(_declined(type(error).__name__), reply_to=message)
     return Message(_sent(sent), reply_to=message)
 
 

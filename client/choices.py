@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from client import notice
+from client.erasing import copies_of, erase_purchases
 from client.events import EventStore
 from client.home import ClientHome
 from client.register import joined_rounds
@@ -14,19 +15,18 @@ from consent.client import ConsentClient
 from consent.purpose import LIVE_STATES, Category, Cell, Decision, Purpose
 from crypto.errors import ConsentError
 
-TRAINING = Cell(Purpose.TRAIN, Category.PURCHASES)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Forgotten:
-    """What was taken back, and how many purchase lines were erased."""
+    """What was taken back, and how many purchase lines and files with copies were erased."""
 
     withdrawn: tuple[Cell, ...]
     lines: int
+    files: int
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
-        return {"withdrawn": [list(cell) for cell in self.withdrawn], "lines": self.lines}
+        return {**vars(self), "withdrawn": [list(cell) for cell in self.withdrawn]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def choose(home: ClientHome, http: httpx.Client, cell: Cell, decision: Decision)
 
 
 def forget(home: ClientHome, http: httpx.Client) -> Forgotten:
-    """Withdraw every given consent, then erase the purchases and the token.
+    """Withdraw every given consent, then erase the purchases, all copies of them and the token.
 
     What the register says about joined rounds stays: it is her record of what has left. Doing it
     again after a failure finishes what is left to do.
@@ -84,8 +84,11 @@ def forget(home: ClientHome, http: httpx.Client) -> Forgotten:
     if given:
         _decide(home, http, dict.fromkeys(given, Decision.WITHDRAWN))
     lines = erase_purchases(home)
+    copies = copies_of(home, home.shoppers[home.shopper])
+    for file in copies:
+        file.unlink(missing_ok=True)
     home.token_file.unlink()
-    return Forgotten(withdrawn=given, lines=lines)
+    return Forgotten(withdrawn=given, lines=lines, files=len(copies))
 
 
 def status(home: ClientHome, http: httpx.Client) -> Status:
@@ -109,16 +112,6 @@ def _service(home: ClientHome, http: httpx.Client) -> ConsentClient:
     return ConsentClient(http, service_key=home.trust.consent_key)
 
 
-def erase_purchases(home: ClientHome) -> int:
-    """Overwrite and delete the purchases of a device; how many lines there were."""
-    if not home.events.exists():
-        return 0
-    with EventStore.open(home.events) as store:
-        lines = store.forget(home.shopper)
-    home.events.unlink()
-    return lines
-
-
 def _lines(home: ClientHome) -> int:
     if not home.events.exists():
         return 0
@@ -130,7 +123,7 @@ def _trains(home: ClientHome, http: httpx.Client) -> bool | None:
     if not home.token_file.exists():
         return False
     try:
-        return read_choices(home, http).cells.get(TRAINING) in LIVE_STATES
+        return Category.PURCHASES in read_choices(home, http).categories(Purpose.TRAIN)
     except ConsentError:
         return None
 

@@ -23,6 +23,13 @@ app = typer.Typer(
 
 HomeOption = Annotated[Path, typer.Option(metavar="DIR", help="The device's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PopulationOption = Annotated[str, typer.Option(help="Name of the federation.")]
+NFloorOption = Annotated[
+    int, typer.Option(min=2, help="Join no round with a smaller minimum cohort.")
+]
+ZFloorOption = Annotated[
+    float, typer.Option(min=0.0, help="Join no round with a smaller noise multiplier.")
+]
 
 
 @app.callback()
@@ -65,13 +72,9 @@ def init(
     ],
     train: Annotated[bool, typer.Option("--train/--no-train", help=notice.TRAIN)],
     age_band: Annotated[AgeBand, typer.Option(help=notice.AGE_BAND)],
-    population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
-    n_floor: Annotated[
-        int, typer.Option(min=2, help="Join no round with a smaller minimum cohort.")
-    ] = 20,
-    z_floor: Annotated[
-        float, typer.Option(min=0.0, help="Join no round with a smaller noise multiplier.")
-    ] = 0.3,
+    population: PopulationOption = "fedcart",
+    n_floor: NFloorOption = 20,
+    z_floor: ZFloorOption = 0.3,
 ) -> None:
     """Set a device up: make its keys, pin the operators', register its shopper's choices.
 
@@ -138,13 +141,9 @@ def pair(
             metavar="FILE", exists=True, dir_okay=False, help="A new one: the public item list."
         ),
     ] = None,
-    population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
-    n_floor: Annotated[
-        int, typer.Option(min=2, help="Join no round with a smaller minimum cohort.")
-    ] = 20,
-    z_floor: Annotated[
-        float, typer.Option(min=0.0, help="Join no round with a smaller noise multiplier.")
-    ] = 0.3,
+    population: PopulationOption = "fedcart",
+    n_floor: NFloorOption = 20,
+    z_floor: ZFloorOption = 0.3,
 ) -> None:
     """Make this the device that stands for whoever was shown the code in her panel.
 
@@ -338,7 +337,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Withdraw every consent, then erase the purchases and the token from this device.
+    """Withdraw every consent, then erase the purchases, exports and the token from this device.
 
     The record of joined rounds stays. What was summed before can't be taken out of a sum; no sum
     shows it.
@@ -349,14 +348,18 @@ def forget(
 
     loaded = ClientHome.load(home)
     if not yes:
-        typer.confirm("Withdraw every consent and erase the purchases here?", abort=True, err=True)
+        asked = "Withdraw every consent and erase the purchases and exports here?"
+        typer.confirm(asked, abort=True, err=True)
     done = forget_all(loaded, connect(loaded.trust.consent_url))
     if as_json:
         typer.echo(json.dumps(done.to_json()))
         return
     for cell in done.withdrawn:
         typer.echo(f"Withdrew {cell.category} for {cell.purpose}.")
-    typer.echo(f"Erased {done.lines:,} purchase lines and the token. The device is forgotten.")
+    typer.echo(
+        f"Erased {done.lines:,} purchase lines, {done.files:,} files made from them and the token. "
+        "The device is forgotten."
+    )
 
 
 @app.command()
@@ -410,6 +413,7 @@ def _show_choices(consents: "Consents", *, as_json: bool) -> None:
             {"purpose": cell.purpose, "category": cell.category, "state": state}
             for cell, state in consents.cells.items()
         ]
-        typer.echo(json.dumps({"epoch": consents.epoch, "choices": cells}))
+        whole = {"epoch": consents.epoch, "restricted": consents.restricted, "choices": cells}
+        typer.echo(json.dumps(whole))
         return
     Console().print(choices_table(consents))

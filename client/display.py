@@ -1,5 +1,7 @@
 """What the device's commands show to a person, as tables."""
 
+from typing import Final
+
 from rich.table import Table
 
 from client.choices import Status
@@ -7,6 +9,8 @@ from client.intake import Intake
 from client.shelf import Shelf
 from consent.answers import Consents
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
+
+_RESTRICTED: Final = "Your data is restricted: it is kept, and nothing is used.\n"
 
 
 def shelf_table(shelf: Shelf) -> Table:
@@ -24,7 +28,8 @@ def choices_table(consents: Consents) -> Table:
     """The matrix: a row a purpose, its categories by what she said about them."""
     table = Table(
         title="Your choices",
-        caption="What is not listed was never decided, and permits nothing.\nKinds of data: "
+        caption=_RESTRICTED * consents.restricted
+        + "What is not listed was never decided, and permits nothing.\nKinds of data: "
         + ", ".join(Category),
     )
     table.add_column("Purpose", no_wrap=True)

@@ -6,7 +6,7 @@ no use to anybody: its token and the key that grants are bound to go with the dr
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from client import notice
 from client.home import ClientHome, ClientKind, Trust
 from consent.ages import AgeBand
+from consent.answers import DevicePaired, Registered
 from consent.client import ConsentClient
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.catalogue import Catalogue
@@ -73,32 +74,54 @@ def enrol_device(
         InvalidInputError: ``path`` is taken, or something of the setup is not what it must be.
         ConsentError: the consent service can't be asked, or shows another key than the pinned one.
     """
-    contexts = read_contexts(setup.key_holders)
-    catalogue = read_catalogue(setup.catalogue)
-    path = path.resolve()
-    consent = ConsentClient(http, service_key=setup.consent_key)
-    with appearing(path) as draft:
-        consent.keys()
-        identity = Ed25519PrivateKey.generate()
-        registered = consent.register(
+
+    def register(consent: ConsentClient, identity: Ed25519PrivateKey) -> Registered:
+        return consent.register(
             decisions,
             notice_version=notice.VERSION,
             client=identity.public_key(),
             age_band=age_band,
         )
-        trust = pin(setup, contexts, catalogue, draft=draft, home=path)
+
+    return make_device(path, setup, http, register)
+
+
+def make_device(
+    path: Path,
+    setup: Setup,
+    http: httpx.Client,
+    introduce: Callable[[ConsentClient, Ed25519PrivateKey], Registered | DevicePaired],
+) -> ClientHome:
+    """Make a device's home, wholly or not at all.
+
+    Everything is checked and pinned before ``introduce`` makes the new identity known to the
+    consent service and gets whose it is.
+
+    Raises:
+        InvalidInputError: ``path`` is taken, or something of the setup is not what it must be.
+        ConsentError: the consent service can't be asked, shows another key than the pinned one,
+            or refuses.
+    """
+    contexts, catalogue = _read_contexts(setup.key_holders), _read_catalogue(setup.catalogue)
+    path = path.resolve()
+    consent = ConsentClient(http, service_key=setup.consent_key)
+    with _appearing(path) as draft:
+        consent.keys()
+        trust = _pin(setup, contexts, catalogue, draft=draft, home=path)
+        identity = Ed25519PrivateKey.generate()
+        known = introduce(consent, identity)
         made = ClientHome.create(
             draft,
             kind=ClientKind.DEVICE,
             identity=identity,
-            shoppers={SHOPPER: registered.shopper},
+            shoppers={SHOPPER: known.shopper},
             trust=trust,
         )
-        write_secret(made.token_file, registered.token.encode())
+        write_secret(made.token_file, known.token.encode())
     return ClientHome.load(path)
 
 
-def read_contexts(files: tuple[Path, ...]) -> tuple[bytes, ...]:
+def _read_contexts(files: tuple[Path, ...]) -> tuple[bytes, ...]:
     """The key holders' public contexts.
 
     Raises:
@@ -125,7 +148,7 @@ def _context(file: Path) -> bytes:
     return data
 
 
-def read_catalogue(file: Path) -> bytes:
+def _read_catalogue(file: Path) -> bytes:
     """The bytes of an item list that parses.
 
     Raises:
@@ -139,7 +162,7 @@ def read_catalogue(file: Path) -> bytes:
     return data
 
 
-def pin(
+def _pin(
     setup: Setup, contexts: tuple[bytes, ...], catalogue: bytes, *, draft: Path, home: Path
 ) -> Trust:
     """Copy what is pinned into the draft, and name it by where it will be."""
@@ -161,7 +184,7 @@ def pin(
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def _appearing(path: Path) -> Iterator[Path]:
     """A draft folder beside ``path``, only its owner's, that becomes it if the block ends well.
 
     Raises:

@@ -11,7 +11,8 @@ from client.events import EventStore
 from client.holds import NO_HOLDS, Holds
 from consent.admit import ConsentedEvents, admit
 from consent.client import ConsentClient
-from consent.purpose import LIVE_STATES, Category, Purpose
+from consent.events import Events
+from consent.purpose import Category, Purpose
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
 
@@ -63,7 +64,7 @@ class Gateway:
                 raise ConsentError(f"A grant does not cover the purpose {purpose}.")
             granted = frozenset(Category(name) for name in item.grant.categories)
             categories = self._holds.usable(item.shopper, purpose, granted)
-            yield admit(self._store.of(item.shopper), purpose=purpose, categories=categories)
+            yield self._admit(item.shopper, purpose, categories)
 
     def personal(self, shopper: str, *, identifier: str, token: str) -> ConsentedEvents:
         """A shopper's own events for recommending on her device, as she agrees at this moment.
@@ -78,11 +79,14 @@ class Gateway:
                 to use them, or the consent service could not be asked.
         """
         self._holds.check(shopper)
-        cells = self._consent.consents(identifier, token).cells
-        given = frozenset(
-            cell.category
-            for cell, state in cells.items()
-            if cell.purpose is Purpose.PERSONALISE and state in LIVE_STATES
-        )
+        given = self._consent.consents(identifier, token).categories(Purpose.PERSONALISE)
         categories = self._holds.usable(shopper, Purpose.PERSONALISE, given)
-        return admit(self._store.of(shopper), purpose=Purpose.PERSONALISE, categories=categories)
+        return self._admit(shopper, Purpose.PERSONALISE, categories)
+
+    def _admit(
+        self, shopper: str, purpose: Purpose, categories: frozenset[Category]
+    ) -> ConsentedEvents:
+        """A shopper's events as admitted; without her purchases among them, none are read."""
+        readable = Category.PURCHASES in categories
+        events = self._store.of(shopper) if readable else Events.empty()
+        return admit(events, purpose=purpose, categories=categories)

@@ -13,11 +13,11 @@ Everything pinned here is never taken from the coordinator.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -35,6 +35,8 @@ from crypto.wire import (
     public_bytes,
     thumbprint,
 )
+
+_SETTINGS: Final = "client.json"
 
 
 class ClientKind(StrEnum):
@@ -209,13 +211,27 @@ class ClientHome:
             trust=trust,
         )
         write_secret(path / "identity.key", identity.private_bytes_raw())
-        settings = {
-            "kind": kind,
-            "shoppers": shoppers,
-            "trust": trust.to_json(),
-        }
-        write_secret(path / "client.json", (json.dumps(settings, indent=1) + "\n").encode())
+        write_secret(path / _SETTINGS, home._settings())
         return home
+
+    def stand_for(self, identifier: str, token: str) -> Self:
+        """Make this device stand for the shopper of this id, with its token for her.
+
+        Both files are replaced, each at once. A crash between the two leaves a token that the
+        consent service does not take for the old id: the device then stands for nobody.
+
+        Raises:
+            InvalidInputError: a store's home.
+        """
+        home = replace(self, shoppers={self.shopper: identifier})
+        _replace(self.token_file, token.encode())
+        _replace(self.path / _SETTINGS, home._settings())
+        return home
+
+    def _settings(self) -> bytes:
+        """The bytes of client.json."""
+        value = {"kind": self.kind, "shoppers": self.shoppers, "trust": self.trust.to_json()}
+        return (json.dumps(value, indent=1) + "\n").encode()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -224,7 +240,7 @@ class ClientHome:
         Raises:
             InvalidInputError: no client there, or a malformed client.json.
         """
-        file = path / "client.json"
+        file = path / _SETTINGS
         if not file.is_file():
             raise InvalidInputError(f"No client in {path}; make one with: fedcart device init.")
         settings = parse_object(file.read_bytes(), what=str(file))
@@ -238,6 +254,13 @@ class ClientHome:
             shoppers={str(name): str(identifier) for name, identifier in shoppers.items()},
             trust=Trust.from_json(trust),
         )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    write_secret(draft, data)
+    draft.replace(path)
 
 
 def _paths(value: dict[str, Any], key: str) -> tuple[str, ...]:

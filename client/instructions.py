@@ -13,15 +13,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from client.choices import erase_purchases
+from client.erasing import copies_of, derived_files, erase_purchases
 from client.events import EventStore
 from client.holds import ERASED, OBJECTED, RESTRICTED, STOPPED, scope_of
 from client.home import ClientHome, ClientKind
 from client.journal import Finished, HoldChange, Journal
-from client.personal_export import export_path, write_export
+from client.personal_export import write_export
 from client.register import joined_rounds
 from consent.client import ConsentClient
 from consent.instruction import Instruction, InstructionKind
@@ -144,10 +143,11 @@ class _Run:
         resumes = instruction.kind is InstructionKind.RESUME
         counts = {Count.CELLS: len(instruction.cells)}
         if not resumes:
-            counts[Count.FILES_DELETED] = len(_files(self._derived(instruction)))
+            counts[Count.FILES_DELETED] = len(derived_files(self.home, instruction.shopper))
             counts = self.journal.plan(instruction, counts)
-            if self._derived(instruction).exists():
-                shutil.rmtree(self._derived(instruction))
+            derived = self.home.derived / instruction.shopper
+            if derived.exists():
+                shutil.rmtree(derived)
         if instruction.cells:
             scopes = [scope_of(cell) for cell in instruction.cells]
         elif resumes:
@@ -182,7 +182,7 @@ class _Run:
         """Everything of a device; of a store, everything of the shopper that is hers alone."""
         self.journal.hold(instruction, HoldChange(scopes=[ERASED], held=True))
         shopper, device = self._name(instruction), self.home.kind is ClientKind.DEVICE
-        files = [*self._exports(instruction), *_files(self._derived(instruction))]
+        files = copies_of(self.home, instruction.shopper)
         rounds = len(joined_rounds(self.home.register)) if device else 0
         counts = self.journal.plan(
             instruction,
@@ -222,27 +222,12 @@ class _Run:
             name for name, ident in self.home.shoppers.items() if ident == instruction.shopper
         )
 
-    def _derived(self, instruction: Instruction) -> Path:
-        return self.home.derived / instruction.shopper
-
-    def _exports(self, instruction: Instruction) -> list[Path]:
-        pattern = export_path(self.home, f"{instruction.shopper}-*").name
-        drafts = self.home.exports.glob(".draft-*") if self._alone() else ()
-        return [*self.home.exports.glob(pattern), *drafts]
-
-    def _alone(self) -> bool:
-        return len(self.home.shoppers) == 1
-
     def _now(self) -> int:
         return int(self.clock() * 1000)
 
 
 def _export_name(instruction: Instruction) -> str:
     return f"{instruction.shopper}-{instruction.id}"
-
-
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
 
 
 def _lines(home: ClientHome, shopper: str) -> int:

@@ -35,6 +35,10 @@ from crypto.upload import sign_upload
 from crypto.wire import SignedRecord
 
 
+class UnfitRoundError(RoundError):
+    """The manifest breaks a limit that this client pinned. The message names nothing of its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contribution:
     """What a client sends: the signed header and the sealed bytes it names."""
@@ -48,7 +52,7 @@ def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[M
 
     Raises:
         WireError: unsigned or malformed.
-        RoundError: any pinned limit is not kept; the message says which.
+        UnfitRoundError: any pinned limit is not kept; the message says which.
     """
     manifest = Manifest.verify(record, trust.coordinator_key)
     task = parse_task(manifest.task, manifest.parameters)
@@ -68,7 +72,7 @@ def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[M
     }
     for reason, applies in refusals.items():
         if applies:
-            raise RoundError(f"This client refuses the round: its manifest has {reason}.")
+            raise UnfitRoundError(f"This client refuses the round: its manifest has {reason}.")
     return manifest, task
 
 

@@ -7,9 +7,10 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from client.home import ClientHome
 from client.register import joined_rounds
 from consent.events import Events
 from consent.receipt import moment
+from consent.rights.archive import guarded
 
 _COLUMNS: Final = ("time", "basket", "item", "quantity", "price", "store")
+_CUT_OFF: Final = ".draft-"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same content is the same file
 
 
@@ -52,13 +55,32 @@ def write_export(home: ClientHome, shopper: str, name: str, *, at: int, held: li
             return int(json.loads(made.read("manifest.json"))["lines"])
     events = _events(home, shopper)
     home.exports.mkdir(mode=0o700, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(prefix=".draft-", dir=home.exports)  # mode 0600
-    with os.fdopen(descriptor, "wb") as file:
+    with _draft(home, home.shoppers[shopper]) as (draft, file):
         _write(file, _files(home, shopper, events, held), _about(home, shopper, events, at))
         file.flush()
         os.fsync(file.fileno())
-    Path(draft).rename(path)
+        draft.rename(path)
     return len(events)
+
+
+def exports_of(home: ClientHome, identifier: str) -> list[Path]:
+    """Every export of a shopper, those that were cut off too."""
+    whole = home.exports.glob(f"{identifier}-*.zip")
+    return [*whole, *home.exports.glob(f"{_CUT_OFF}{identifier}-*")]
+
+
+@contextmanager
+def _draft(home: ClientHome, identifier: str) -> Iterator[tuple[Path, BinaryIO]]:
+    """A file that only its owner reads and that says whose data it is; gone if the block fails."""
+    prefix = f"{_CUT_OFF}{identifier}-"
+    descriptor, name = tempfile.mkstemp(prefix=prefix, dir=home.exports)  # mode 0600
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield draft, file
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _events(home: ClientHome, shopper: str) -> Events:
@@ -111,7 +133,7 @@ def _lines(events: Events) -> list[dict[str, Any]]:
     return lines
 
 
-def _write(file: Any, files: Mapping[str, bytes], about: dict[str, Any]) -> None:
+def _write(file: BinaryIO, files: Mapping[str, bytes], about: dict[str, Any]) -> None:
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in {"manifest.json": _json({**about, "sha256": hashes}), **files}.items():
@@ -129,5 +151,7 @@ def _csv(lines: list[dict[str, Any]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
-    writer.writerows(lines)
+    for line in lines:
+        texts = {name: guarded(value) for name, value in line.items() if isinstance(value, str)}
+        writer.writerow({**line, **texts})
     return text.getvalue().encode()

@@ -22,7 +22,7 @@ def add_account(
     role: Annotated[str, typer.Option(help="operator or auditor.")],
     name: NameOption,
 ) -> None:
-    """Make an account, or give one that is there a new start: its logins and password end.
+    """Make an account, or give one that is there a new start: logins, password and passkeys end.
 
     Prints a setup code once. With it and the name, she sets her password within 24 hours.
     """

@@ -6,7 +6,7 @@ from typing import Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict
 
-from consent.purpose import Category, Cell, ConsentState, Purpose
+from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from consent.tasks.task import TaskName
 from crypto.commit import Commit
 from crypto.grant import ParticipationGrant
@@ -17,6 +17,12 @@ class Answer(BaseModel):
     """Parsed in strict mode: unknown fields and other types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Page(Answer):
+    """A page of something; ``next`` is the cursor of the page that follows, if one does."""
+
+    next: int | None
 
 
 class RegisteredAnswer(Answer):
@@ -43,6 +49,7 @@ class ConsentsAnswer(Answer):
 
     shopper: str
     epoch: int
+    restricted: bool
     consents: list[CellAnswer]
 
 
@@ -165,7 +172,7 @@ class DiaryEntry(Answer):
     stopped_at: int | None
 
 
-class DiaryAnswer(Answer):
+class DiaryAnswer(Page):
     """A page of a shopper's diary, newest first."""
 
     shopper: str
@@ -173,7 +180,6 @@ class DiaryAnswer(Answer):
     epsilon_so_far: float | None
     withdrawal_refunds_epsilon: Literal[False]
     entries: list[DiaryEntry]
-    next: int | None
 
 
 class PointsEntry(Answer):
@@ -187,14 +193,13 @@ class PointsEntry(Answer):
     time: int
 
 
-class PointsAnswer(Answer):
+class PointsAnswer(Page):
     """A shopper's balance and a page of her entries, newest first."""
 
     shopper: str
     balance: int
     value: str
     entries: list[PointsEntry]
-    next: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,10 +230,18 @@ class Registered:
 
 @dataclass(frozen=True, kw_only=True)
 class Consents:
-    """A shopper's epoch and the state of every cell of her matrix."""
+    """A shopper's epoch, the state of every cell of her matrix, and whether it is restricted."""
 
     epoch: int
     cells: dict[Cell, ConsentState]
+    restricted: bool
+
+    def categories(self, purpose: Purpose) -> frozenset[Category]:
+        """All categories that may be used for a purpose; none while her data is restricted."""
+        given = {cell for cell, state in self.cells.items() if state in LIVE_STATES}
+        return frozenset(
+            cell.category for cell in given if cell.purpose is purpose and not self.restricted
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from consent.accounts_cli import account, token
-from consent.operators_cli import audit, deliver, export, retain
+from consent.operators_cli import audit, deliver, export, repeat_erasures, retain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +24,7 @@ app.add_typer(oidc, name="oidc")
 app.add_typer(account, name="account")
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
-for command in (deliver, retain, export):
+for command in (deliver, retain, repeat_erasures, export):
     app.command()(command)
 NOT_STATED = "not stated"
 HomeOption = Annotated[Path, typer.Option(help="Folder with the service's key and database.")]

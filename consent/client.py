@@ -189,7 +189,7 @@ class ConsentClient(RoundCalls, InstructionCalls, RecordCalls):
         if answer.shopper != shopper:
             raise ConsentError("The consent service answered about another shopper.")
         cells = {Cell(entry.purpose, entry.category): entry.state for entry in answer.consents}
-        return Consents(epoch=answer.epoch, cells=cells)
+        return Consents(epoch=answer.epoch, cells=cells, restricted=answer.restricted)
 
     def pair(
         self, shopper: str, token: str, *, client: Ed25519PublicKey, kind: str = "device"

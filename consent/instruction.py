@@ -31,11 +31,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from consent.correction import Correction, parse_corrections
 from consent.purpose import Category, Cell, Purpose
 from crypto.errors import InvalidInputError, WireError
-from crypto.wire import SignedRecord, canonical, get_int, get_str
+from crypto.wire import SignedRecord, canonical, get_int, get_str, get_time
 
 RECORD_TYPE: Final = "instruction"
 MAX_DETAILS_BYTES: Final = 64 * 1024
-_LATEST: Final = 2**53
+_MAX_NUMBER: Final = 2**53
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _FIELDS: Final = {
     "id",
@@ -168,14 +168,14 @@ class Instruction:
             raise WireError("Field 'details': expected an object.")
         return cls(
             id=get_str(body, "id", max_length=64),
-            number=get_int(body, "number", low=1, high=_LATEST),
+            number=get_int(body, "number", low=1, high=_MAX_NUMBER),
             client=get_str(body, "client", max_length=64),
             shopper=get_str(body, "shopper", max_length=64),
             kind=_kind(get_str(body, "kind")),
             cells=parse_cells(body["cells"]),
             details=details,
-            issued_at=get_int(body, "issued_at", low=0, high=_LATEST),
-            expires_at=get_int(body, "expires_at", low=0, high=_LATEST),
+            issued_at=get_time(body, "issued_at"),
+            expires_at=get_time(body, "expires_at"),
         )
 
 

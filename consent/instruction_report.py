@@ -8,29 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from consent.participation import MAX_AGE_S
+from consent.client_record import ClientRecord, ClientRequest, get_issued_at, own_body
 from crypto.errors import WireError
-from crypto.wire import (
-    SignedRecord,
-    b64,
-    get_int,
-    get_str,
-    parse_object,
-    parse_public_key,
-    public_bytes,
-    thumbprint,
-)
+from crypto.wire import SignedRecord, get_int, get_str, get_time
 
 FETCH_TYPE: Final = "instruction-fetch"
 REPORT_TYPE: Final = "instruction-report"
 MAX_REPORTS: Final = 200
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_LATEST: Final = 2**53
+_MOST: Final = 2**53
 _FETCH_FIELDS: Final = {"client_key", "issued_at", "after"}
 _REPORT_FIELDS: Final = {"instruction", "client_key", "status", "outcome", "counts", "at"}
 
@@ -81,30 +69,15 @@ OUTCOMES: Final[Mapping[ReportStatus, frozenset[Outcome]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchRequest:
-    """A client asks for its open instructions after a number. ``issued_at`` is in Unix seconds."""
+class FetchRequest(ClientRequest):
+    """A client asks for its open instructions after a number."""
 
-    client_key: Ed25519PublicKey
-    issued_at: int
+    RECORD_TYPE: ClassVar = FETCH_TYPE
     after: int = 0
 
-    @cached_property
-    def client(self) -> str:
-        """The thumbprint of the asking client."""
-        return thumbprint(self.client_key)
-
-    def is_fresh(self, now: float) -> bool:
-        """Whether the request was made within MAX_AGE_S of ``now`` (Unix seconds), either way."""
-        return abs(now - self.issued_at) <= MAX_AGE_S
-
-    def sign(self, key: Ed25519PrivateKey) -> SignedRecord:
-        """Sign the request with the client's key."""
-        body = {
-            "client_key": b64(public_bytes(self.client_key)),
-            "issued_at": self.issued_at,
-            "after": self.after,
-        }
-        return SignedRecord.sign(FETCH_TYPE, body, key)
+    def stated(self) -> dict[str, Any]:
+        """After which number."""
+        return {"after": self.after}
 
     @classmethod
     def parse(cls, record: SignedRecord) -> Self:
@@ -113,20 +86,20 @@ class FetchRequest:
         Raises:
             WireError: malformed, an unknown field, or a signature that does not hold.
         """
-        body, key = _own(record, FETCH_TYPE, _FETCH_FIELDS)
+        body, key = own_body(record, FETCH_TYPE, _FETCH_FIELDS, what="A fetch")
         return cls(
             client_key=key,
-            issued_at=get_int(body, "issued_at", low=0, high=_LATEST),
-            after=get_int(body, "after", low=0, high=_LATEST),
+            issued_at=get_issued_at(body),
+            after=get_int(body, "after", low=0, high=_MOST),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(ClientRecord):
     """What came of one instruction. ``at`` is when it was carried out, Unix milliseconds."""
 
+    RECORD_TYPE: ClassVar = REPORT_TYPE
     instruction: str
-    client_key: Ed25519PublicKey
     status: ReportStatus
     outcome: Outcome
     counts: Mapping[Count, int] = field(default_factory=dict)
@@ -136,22 +109,15 @@ class Report:
         if self.outcome not in OUTCOMES[self.status]:
             raise WireError(f"A report of status {self.status} has another outcome.")
 
-    @cached_property
-    def client(self) -> str:
-        """The thumbprint of the reporting client."""
-        return thumbprint(self.client_key)
-
-    def sign(self, key: Ed25519PrivateKey) -> SignedRecord:
-        """Sign the report with the client's key."""
-        body = {
+    def stated(self) -> dict[str, Any]:
+        """All that a client ever tells about an instruction."""
+        return {
             "instruction": self.instruction,
-            "client_key": b64(public_bytes(self.client_key)),
             "status": self.status,
             "outcome": self.outcome,
             "counts": dict(self.counts),
             "at": self.at,
         }
-        return SignedRecord.sign(REPORT_TYPE, body, key)
 
     @classmethod
     def parse(cls, record: SignedRecord) -> Self:
@@ -161,7 +127,7 @@ class Report:
             WireError: malformed, an unknown field, word or count, or a signature that does not
                 hold.
         """
-        body, key = _own(record, REPORT_TYPE, _REPORT_FIELDS)
+        body, key = own_body(record, REPORT_TYPE, _REPORT_FIELDS, what="A report")
         counts, instruction = body["counts"], get_str(body, "instruction", max_length=64)
         if not _ID.fullmatch(instruction):
             raise WireError("Field 'instruction': expected 32 hex digits.")
@@ -173,20 +139,8 @@ class Report:
                 client_key=key,
                 status=ReportStatus(get_str(body, "status")),
                 outcome=Outcome(get_str(body, "outcome")),
-                counts={Count(n): get_int(counts, n, low=0, high=_LATEST) for n in sorted(counts)},
-                at=get_int(body, "at", low=0, high=_LATEST),
+                counts={Count(n): get_int(counts, n, low=0, high=_MOST) for n in sorted(counts)},
+                at=get_time(body, "at"),
             )
         except ValueError as error:
             raise WireError("A report uses a word that this version does not know.") from error
-
-
-def _own(
-    record: SignedRecord, record_type: str, fields: set[str]
-) -> tuple[dict[str, Any], Ed25519PublicKey]:
-    """The body of a record and the key that it names, which signed it."""
-    claimed = parse_object(record.body, what=record_type)
-    key = parse_public_key(get_str(claimed, "client_key"), what="client key")
-    body = record.verified(record_type, key)
-    if body.keys() != fields:
-        raise WireError(f"A record of type {record_type} has exactly {', '.join(sorted(fields))}.")
-    return body, key

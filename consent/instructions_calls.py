@@ -10,19 +10,18 @@ from urllib.parse import quote
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from consent.answers import Answer, RecordAnswer
+from consent.answers import Answer, Page, RecordAnswer
 from consent.instruction import Instruction, InstructionState
 from consent.instruction_report import MAX_REPORTS, FetchRequest, Report
-from consent.transport import call
+from consent.transport import call, send
 from crypto.errors import ConsentError, WireError
 from crypto.wire import SignedRecord, thumbprint
 
 
-class InstructionsAnswer(Answer):
+class InstructionsAnswer(Page):
     """A page of open instructions."""
 
     instructions: list[RecordAnswer]
-    next: int | None
 
 
 class ReportedAnswer(Answer):
@@ -99,14 +98,7 @@ class InstructionCalls:
             ConsentError: no proper answer.
         """
         path = f"/v1/shoppers/{quote(shopper, safe='')}/withdrawals/{epoch}/bundle"
-        headers = {"Authorization": f"Bearer {token}"}
-        try:
-            response = self._http.get(path, headers=headers)
-        except (httpx.HTTPError, ValueError, RuntimeError) as error:
-            raise ConsentError("The consent service can't be reached for a bundle.") from error
-        if not response.is_success:
-            raise ConsentError(f"The consent service answered {response.status_code}.")
-        return response.content
+        return send(self._http, "GET", path, token=token)
 
     def _instruction(self, answer: RecordAnswer) -> Instruction:
         try:

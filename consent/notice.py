@@ -9,7 +9,6 @@ was given for those purposes before, and no other: a correction of spelling touc
 """
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from consent.participation import NAME_PATTERN
+from consent.participation import is_name
 from consent.purpose import Category, Cell, Decision, Purpose
 from crypto.errors import InvalidInputError
 
 SHIPPED: Final = Path(__file__).parent / "notices"
 FIRST_VERSION: Final = "2026-11"
-_NAME: Final = re.compile(NAME_PATTERN.replace("$", r"\Z"))
 _TermT = TypeVar("_TermT", bound=StrEnum)
 
 
@@ -51,7 +49,7 @@ class Terms:
     touches: frozenset[Purpose]
 
     def __post_init__(self) -> None:
-        if not _NAME.match(self.version):
+        if not is_name(self.version):
             raise InvalidInputError(f"{self.version[:64]!r} is no name of a notice version.")
         if not self.touches <= self.purposes:
             raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""The commands ``fedcart consent audit|deliver|retain|export``: the operators' jobs.
+"""The commands ``fedcart consent audit|deliver|retain|repeat-erasures|export``: operators' jobs.
 
 Whoever can run them owns the service's home folder.
 """
@@ -75,6 +75,21 @@ def retain(
     line = {"dry_run": dry_run, "removed": dict(ran.counts), "failed": list(ran.failed)}
     typer.echo(json.dumps(line))
     raise typer.Exit(1 if ran.failed else 0)
+
+
+def repeat_erasures(home: HomeOption) -> None:
+    """Erase again, after a backup was restored, whoever had been erased since it was made.
+
+    Prints how many are on the list of the erased and how many had to be erased again. A service
+    does not start as long as there is anybody; run again, this finds nobody.
+    """
+    from consent.service.context import opened
+    from consent.service.rights import returned
+    from consent.service.settings import Settings
+
+    with opened(Settings.load(home)) as context:
+        done = returned.erase_again(context)
+    typer.echo(json.dumps({"listed": done.listed, "erased_again": done.erased}))
 
 
 def export(

@@ -7,66 +7,38 @@ identity key, so the record proves possession of that key; the code proves that 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from consent.participation import MAX_AGE_S
-from consent.tasks.task import TaskName
+from consent.client_record import ClientRequest, get_issued_at, own_body
+from consent.tasks.task import TaskName, parse_task_name
+from consent.typed_codes import bare
 from crypto.errors import WireError
-from crypto.wire import (
-    SignedRecord,
-    b64,
-    get_int,
-    get_str,
-    get_strings,
-    parse_object,
-    parse_public_key,
-    public_bytes,
-    thumbprint,
-)
+from crypto.wire import SignedRecord, get_str, get_strings
 
 RECORD_TYPE: Final = "pairing"
 # Without 0 and O, 1, I and L: what people read off a screen and type.
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 LENGTH: Final = 8
-HANDLE: Final = 4
+HANDLE: Final = 4  # of a code, by which it is found before the rest is compared
 _CODE: Final = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
 _FIELDS: Final = {"code", "client_key", "tasks", "issued_at"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairingRequest:
-    """A device answers a code. ``issued_at`` is in Unix seconds.
+class PairingRequest(ClientRequest):
+    """A device answers a code.
 
     ``tasks`` are those that it will stand for; none named means all that no other device stands
     for by name.
     """
 
+    RECORD_TYPE: ClassVar = RECORD_TYPE
     code: str
-    client_key: Ed25519PublicKey
-    issued_at: int
     tasks: tuple[TaskName, ...] = ()
 
-    @cached_property
-    def client(self) -> str:
-        """The thumbprint of the device's key."""
-        return thumbprint(self.client_key)
-
-    def is_fresh(self, now: float) -> bool:
-        """Whether the request was made within MAX_AGE_S of ``now`` (Unix seconds), either way."""
-        return abs(now - self.issued_at) <= MAX_AGE_S
-
-    def sign(self, key: Ed25519PrivateKey) -> SignedRecord:
-        """Sign the request with the device's key."""
-        body = {
-            "code": self.code,
-            "client_key": b64(public_bytes(self.client_key)),
-            "tasks": list(self.tasks),
-            "issued_at": self.issued_at,
-        }
-        return SignedRecord.sign(RECORD_TYPE, body, key)
+    def stated(self) -> dict[str, Any]:
+        """The code, and the tasks that it is for."""
+        return {"code": self.code, "tasks": list(self.tasks)}
 
     @classmethod
     def parse(cls, record: SignedRecord) -> Self:
@@ -76,15 +48,11 @@ class PairingRequest:
             WireError: malformed, an unknown field or task, a task named twice, text that is no
                 code, or a signature that does not hold.
         """
-        claimed = parse_object(record.body, what=RECORD_TYPE)
-        key = parse_public_key(get_str(claimed, "client_key"), what="client key")
-        body = record.verified(RECORD_TYPE, key)
-        if body.keys() != _FIELDS:
-            raise WireError(f"A pairing request has exactly {', '.join(sorted(_FIELDS))}.")
+        body, key = own_body(record, RECORD_TYPE, _FIELDS, what="A pairing request")
         return cls(
             code=as_typed(get_str(body, "code")),
             client_key=key,
-            issued_at=get_int(body, "issued_at", low=0, high=2**53),
+            issued_at=get_issued_at(body),
             tasks=_tasks(get_strings(body, "tasks", max_count=len(TaskName))),
         )
 
@@ -104,22 +72,14 @@ def as_typed(text: str) -> str:
     Raises:
         WireError: not of the form of a code.
     """
-    code = text.replace("-", "").replace(" ", "").upper()
+    code = bare(text)
     if not _CODE.fullmatch(code):
         raise WireError(f"Field 'code': expected {LENGTH} letters and digits, as XXXX-XXXX.")
     return code
 
 
-def as_shown(code: str) -> str:
-    """A code in two groups, as people read it."""
-    return f"{code[:HANDLE]}-{code[HANDLE:]}"
-
-
 def _tasks(names: tuple[str, ...]) -> tuple[TaskName, ...]:
-    try:
-        tasks = tuple(TaskName(name) for name in names)
-    except ValueError as error:
-        raise WireError(f"Unknown task; this version knows {', '.join(TaskName)}.") from error
+    tasks = tuple(parse_task_name(name) for name in names)
     if len(set(tasks)) != len(tasks):
         raise WireError("A pairing request names each task once.")
     return tasks

@@ -4,18 +4,18 @@ Part of ``consent.client.ConsentClient``, and fails closed like the rest of it: 
 key did not sign, or what its proof does not bear out, is a ``ConsentError``.
 """
 
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from consent.answers import Answer, RecordAnswer
+from consent.answers import Answer, Page, RecordAnswer
 from consent.log.head import TreeHead
 from consent.log.leaf import LoggedEvent
 from consent.log.proof import included
-from consent.purpose import Category, ConsentState, Purpose
 from consent.receipt import MEDIA_TYPE, Receipt, parse_path
-from consent.transport import call
+from consent.transport import call, pages, send
 from consent.verify import ConsistencyProof, Evidence, verify
 from crypto.errors import ConsentError, FedcartError, WireError
 from crypto.wire import SignedRecord, unb64
@@ -29,44 +29,22 @@ class ReceiptSummary(Answer):
     changes: int
 
 
-class ReceiptsAnswer(Answer):
+class ReceiptsAnswer(Page):
     """A page of receipts, oldest first."""
 
     receipts: list[ReceiptSummary]
-    next: int | None
-
-
-class ConsistencyAnswer(Answer):
-    """The proof that the log only grew."""
-
-    first: int
-    second: int
-    path: list[str]
-
-
-class _EventAnswer(Answer):
-    shopper: str
-    epoch: int
-    purpose: Purpose
-    category: Category
-    state: ConsentState
-    notice: str
-    language: str
-    time: int
-    expires_at: int | None
 
 
 class _ProvedAnswer(Answer):
-    event: _EventAnswer
+    event: dict[str, Any]  # read as the event that its leaf covers
     index: int
     path: list[str]
 
 
-class _LogAnswer(Answer):
+class _LogAnswer(Page):
     head: RecordAnswer
     key: str
     events: list[_ProvedAnswer]
-    next: int | None
 
 
 class RecordCalls:
@@ -81,15 +59,8 @@ class RecordCalls:
         Raises:
             ConsentError: no proper answer.
         """
-        found: list[ReceiptSummary] = []
-        params: dict[str, str] | None = None
-        while True:
-            path = f"{_of(shopper)}/receipts"
-            page = call(self._http, "GET", path, ReceiptsAnswer, params=params, token=token)
-            found += page.receipts
-            if page.next is None:
-                return tuple(found)
-            params = _after(page.next, params)
+        found = pages(self._http, f"{_of(shopper)}/receipts", ReceiptsAnswer, token=token)
+        return tuple(receipt for page in found for receipt in page.receipts)
 
     def receipt(self, shopper: str, token: str, record: int) -> Receipt:
         """One receipt; signed, hers, and borne out by its own proof.
@@ -98,15 +69,9 @@ class RecordCalls:
             ConsentError: no proper answer, or a receipt that does not hold.
         """
         path = f"{_of(shopper)}/receipts/{record}"
-        headers = {"Authorization": f"Bearer {token}", "Accept": MEDIA_TYPE}
+        content = send(self._http, "GET", path, token=token, headers={"Accept": MEDIA_TYPE})
         try:
-            response = self._http.get(path, headers=headers)
-        except (httpx.HTTPError, ValueError, RuntimeError) as error:
-            raise ConsentError("The consent service can't be reached for a receipt.") from error
-        if not response.is_success:
-            raise ConsentError(f"The consent service answered {response.status_code} to {path}.")
-        try:
-            found = Receipt.from_bytes(response.content)
+            found = Receipt.from_bytes(content)
             body, events = found.verified(self._key)
             checks = verify(Evidence(receipt=found), self._key)
         except FedcartError as error:
@@ -123,16 +88,8 @@ class RecordCalls:
         Raises:
             ConsentError: no proper answer, or an event that its proof does not bear out.
         """
-        found: list[LoggedEvent] = []
-        params: dict[str, str] | None = None
-        while True:
-            page = call(
-                self._http, "GET", f"{_of(shopper)}/log", _LogAnswer, params=params, token=token
-            )
-            found += self._proved(page, shopper)
-            if page.next is None:
-                return tuple(found)
-            params = _after(page.next, params)
+        found = pages(self._http, f"{_of(shopper)}/log", _LogAnswer, token=token)
+        return tuple(event for page in found for event in self._proved(page, shopper))
 
     def head(self) -> tuple[SignedRecord, TreeHead]:
         """The signed head of the log now, as a record to keep and as it reads.
@@ -152,13 +109,14 @@ class RecordCalls:
             ConsentError: no proper answer.
         """
         params = {"first": str(first), "second": str(second)}
-        answer = call(self._http, "GET", "/v1/log/consistency", ConsistencyAnswer, params=params)
-        if (answer.first, answer.second) != (first, second):
-            raise ConsentError("The consent service proved something else.")
+        content = send(self._http, "GET", "/v1/log/consistency", params=params)
         try:
-            return ConsistencyProof(first=first, second=second, path=parse_path(answer.path))
+            proof = ConsistencyProof.from_bytes(content)
         except WireError as error:
             raise ConsentError("The consent service sent no proof.") from error
+        if (proof.first, proof.second) != (first, second):
+            raise ConsentError("The consent service proved something else.")
+        return proof
 
     def _head(self, answer: RecordAnswer) -> tuple[SignedRecord, TreeHead]:
         try:
@@ -171,8 +129,8 @@ class RecordCalls:
         _, head = self._head(page.head)
         events: list[LoggedEvent] = []
         for entry in page.events:
-            event = LoggedEvent(**entry.event.model_dump())
             try:
+                event = LoggedEvent.from_json(entry.event)
                 leaf = event.leaf(unb64(page.key, what="log key"))
                 path = parse_path(entry.path)
             except WireError as error:
@@ -187,9 +145,3 @@ class RecordCalls:
 
 def _of(shopper: str) -> str:
     return f"/v1/shoppers/{quote(shopper, safe='')}"
-
-
-def _after(cursor: int, params: dict[str, str] | None) -> dict[str, str]:
-    if params is not None and cursor <= int(params["cursor"]):
-        raise ConsentError("The consent service's pages do not end.")
-    return {"cursor": str(cursor)}

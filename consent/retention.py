@@ -19,6 +19,7 @@ class RecordClass(StrEnum):
     """What the retention job removes, by the records' own words."""
 
     ERASED_CONSENT = "consent-events-after-erasure"
+    ERASED_LIST = "list-of-the-erased"
     SESSIONS = "expired-sessions"
     CODES_TO_CONNECT = "pairing-guardian-and-setup-codes"
     CHALLENGES = "sign-in-challenges"
@@ -64,6 +65,14 @@ SCHEDULE: Final[Mapping[RecordClass, Rule]] = {
         begins="the erasure",
         ground="to show that consent was given and ended, while claims can be made",
         source="GDPR art. 7(1), 17(3)(e)",
+    ),
+    RecordClass.ERASED_LIST: Rule(
+        days=0,
+        low=0,
+        high=0,
+        begins="the end of the last backup that holds anybody of the same month's list",
+        ground="to erase again whom a restored backup brings back: opaque id, time and tier",
+        source="GDPR art. 17(1), 5(2)",
     ),
     RecordClass.SESSIONS: Rule(
         days=7,

@@ -13,7 +13,7 @@ import httpx
 from consent import answers
 from consent.answers import Diary, Points, ReleaseReport, RoundAnswer
 from consent.tasks.task import TaskName
-from consent.transport import RefusalError, call
+from consent.transport import RefusalError, call, pages
 from crypto.errors import ConsentError
 from crypto.manifest import context_of
 from crypto.wire import SignedRecord
@@ -79,10 +79,10 @@ class RoundCalls:
         Raises:
             ConsentError: no proper answer.
         """
-        pages = list(self._pages(answers.DiaryAnswer, shopper, token, "diary"))
+        found = list(self._pages(answers.DiaryAnswer, shopper, token, "diary"))
         return Diary(
-            epsilon_so_far=pages[0].epsilon_so_far,
-            entries=tuple(entry for page in pages for entry in page.entries),
+            epsilon_so_far=found[0].epsilon_so_far,
+            entries=tuple(entry for page in found for entry in page.entries),
         )
 
     def points(self, shopper: str, token: str) -> Points:
@@ -91,25 +91,18 @@ class RoundCalls:
         Raises:
             ConsentError: no proper answer.
         """
-        pages = list(self._pages(answers.PointsAnswer, shopper, token, "points"))
+        found = list(self._pages(answers.PointsAnswer, shopper, token, "points"))
         return Points(
-            balance=pages[0].balance,
-            entries=tuple(entry for page in pages for entry in page.entries),
+            balance=found[0].balance,
+            entries=tuple(entry for page in found for entry in page.entries),
         )
 
     def _pages(self, form: type[_PageT], shopper: str, token: str, what: str) -> Iterator[_PageT]:
         path = f"/v1/shoppers/{quote(shopper, safe='')}/{what}"
-        params: dict[str, str] | None = None
-        while True:
-            page = call(self._http, "GET", path, form, params=params, token=token)
+        for page in pages(self._http, path, form, token=token, newest_first=True):
             if page.shopper != shopper:
                 raise ConsentError("The consent service answered about another shopper.")
             yield page
-            if page.next is None:
-                return
-            if params is not None and page.next >= int(params["cursor"]):
-                raise ConsentError("The consent service's pages do not end.")
-            params = {"cursor": str(page.next)}
 
     def _round(
         self, method: str, task: TaskName, round_id: str, action: str = "", *, body: object = None

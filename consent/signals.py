@@ -25,7 +25,6 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from consent.incentive import OPT_IN
 from consent.purpose import Cell, Decision, Purpose
 from consent.standing import ShopperConsent
 
@@ -61,11 +60,6 @@ def to_affirm(decisions: Mapping[Cell, Decision]) -> frozenset[Cell]:
         for cell, decision in decisions.items()
         if cell.purpose in BOUND and decision is Decision.GIVEN
     )
-
-
-def leaves_programme(cells: frozenset[Cell]) -> bool:
-    """Whether the end of these cells takes her out of the points programme."""
-    return OPT_IN in cells
 
 
 def well_known() -> dict[str, object]:

@@ -3,17 +3,18 @@
 No answer, a status other than success, or an answer of another form is a ``ConsentError``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import ValidationError
 
-from consent.answers import Answer
+from consent.answers import Answer, Page
 from crypto.errors import ConsentError, InvalidInputError
 
 _AnswerT = TypeVar("_AnswerT", bound=Answer)
+_PageT = TypeVar("_PageT", bound=Page)
 
 
 class RefusalError(ConsentError):
@@ -64,6 +65,49 @@ def call(
         ConsentError: no answer, another status, or another form. After a failed change it is
             unknown whether the change was made.
     """
+    content = send(http, method, path, body=body, params=params, token=token, headers=headers)
+    try:
+        return form.model_validate_json(content)
+    except ValidationError as error:
+        raise ConsentError(f"The consent service's answer to {path} is malformed.") from error
+
+
+def pages(
+    http: httpx.Client, path: str, form: type[_PageT], *, token: str, newest_first: bool = False
+) -> Iterator[_PageT]:
+    """Every page of a list, one request each.
+
+    Raises:
+        ConsentError: as ``call``, or the cursors don't go on in one direction.
+    """
+    cursor: int | None = None
+    while True:
+        params = None if cursor is None else {"cursor": str(cursor)}
+        page = call(http, "GET", path, form, params=params, token=token)
+        yield page
+        if page.next is None:
+            return
+        onwards = cursor is None or (page.next < cursor if newest_first else page.next > cursor)
+        if not onwards:
+            raise ConsentError("The consent service's pages do not end.")
+        cursor = page.next
+
+
+def send(
+    http: httpx.Client,
+    method: str,
+    path: str,
+    *,
+    body: object = None,
+    params: Mapping[str, str] | None = None,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """Send one request; the bytes of its answer.
+
+    Raises:
+        ConsentError: no answer, or another status than success.
+    """
     bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
         response = http.request(
@@ -78,10 +122,7 @@ def call(
             status=response.status_code,
             kind=_kind(response),
         )
-    try:
-        return form.model_validate_json(response.content)
-    except ValidationError as error:
-        raise ConsentError(f"The consent service's answer to {path} is malformed.") from error
+    return response.content
 
 
 def _kind(response: httpx.Response) -> str:

@@ -19,7 +19,7 @@ from consent.purpose import Cell, ConsentState
 from consent.receipt import Receipt, moment
 from consent.verify import Check, Evidence, verify
 from crypto.errors import WireError
-from crypto.wire import SignedRecord, canonical, get_int, get_str, parse_object
+from crypto.wire import SignedRecord, canonical, get_int, get_str, get_time, parse_object
 
 RECORD_TYPE: Final = "withdrawal"
 FORMAT: Final = "fedcart withdrawal proof 1"
@@ -32,7 +32,7 @@ WITHDRAWN_STATES: Final = frozenset(
         ConsentState.INVALIDATED,
     }
 )
-_LATEST: Final = 2**53
+_MOST: Final = 2**53
 _MAX_ENTRIES: Final = 100_000
 _FIELDS: Final = {
     "shopper",
@@ -155,12 +155,14 @@ class Statement:
         if body.keys() != _FIELDS:
             raise WireError(f"A withdrawal statement has exactly {', '.join(sorted(_FIELDS))}.")
         numbers = {
-            name: get_int(body, name, low=0, high=_LATEST)
-            for name in ("epoch", "time", "stated_at", "grants_ended", "grants_standing")
+            name: get_int(body, name, low=0, high=_MOST)
+            for name in ("epoch", "grants_ended", "grants_standing")
         }
         try:
             return cls(
                 shopper=get_str(body, "shopper"),
+                time=get_time(body, "time"),
+                stated_at=get_time(body, "stated_at"),
                 rounds=tuple(_round(entry) for entry in _entries(body, "rounds", 5)),
                 clients=tuple(_client(entry) for entry in _entries(body, "clients", 3)),
                 **numbers,
@@ -353,7 +355,7 @@ def _round(entry: list[Any]) -> RoundClaim:
         round_id=get_str(fields, "round"),
         fate=RoundFate(get_str(fields, "fate")),
         commit=get_str(fields, "commit"),
-        time=get_int(fields, "time", low=0, high=_LATEST),
+        time=get_time(fields, "time"),
     )
 
 

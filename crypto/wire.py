@@ -22,6 +22,7 @@ from crypto.errors import WireError
 
 DOMAIN = b"frs/v1/"
 MAX_RECORD_BYTES = 64 * 1024 * 1024
+MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, UTC
 _MAGIC = b"FRS1"
 
 
@@ -237,6 +238,11 @@ def get_int(record: dict[str, Any], key: str, *, low: int, high: int) -> int:
     return value
 
 
+def get_time(record: dict[str, Any], key: str) -> int:
+    """Read a time in Unix milliseconds that every calendar can show: up to the year 9999."""
+    return get_int(record, key, low=0, high=MAX_TIME_MS)
+
+
 def get_float(record: dict[str, Any], key: str, *, low: float, high: float) -> float:
     """Read a finite number within ``low..high``."""
     value = record.get(key)
@@ -260,4 +266,4 @@ def get_strings(record: dict[str, Any], key: str, *, max_count: int) -> tuple[st
 
 def _is_text(value: str) -> bool:
     """Whether UTF-8 can hold the string: JSON escapes can spell lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)

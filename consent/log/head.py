@@ -6,7 +6,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
-from crypto.wire import SignedRecord, b64, get_int, get_str, unb64
+from crypto.wire import SignedRecord, b64, get_int, get_str, get_time, unb64
 
 RECORD_TYPE: Final = "tree-head"
 MAX_SIZE: Final = 2**53
@@ -36,7 +36,7 @@ class TreeHead:
         if body.keys() != {"time", "size", "root"}:
             raise WireError("A tree head has exactly the fields time, size and root.")
         return cls(
-            time=get_int(body, "time", low=0, high=MAX_SIZE),
+            time=get_time(body, "time"),
             size=get_int(body, "size", low=0, high=MAX_SIZE),
             root=unb64(get_str(body, "root"), what="root", length=32),
         )

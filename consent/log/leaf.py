@@ -13,10 +13,9 @@ from typing import Any, Final, Self
 from consent.log.tree import leaf_hash
 from consent.purpose import Category, ConsentState, Purpose
 from crypto.errors import WireError
-from crypto.wire import canonical, get_int, get_str
+from crypto.wire import canonical, get_int, get_str, get_time
 
 KEY_BYTES: Final = 32
-_LATEST: Final = 253_402_300_799_999  # the end of the year 9999, in Unix milliseconds
 _MAX_EPOCH: Final = 2**53
 
 
@@ -63,10 +62,8 @@ class LoggedEvent:
                 state=ConsentState(get_str(value, "state")),
                 notice=get_str(value, "notice"),
                 language=get_str(value, "language"),
-                time=get_int(value, "time", low=0, high=_LATEST),
-                expires_at=(
-                    None if ends is None else get_int(value, "expires_at", low=0, high=_LATEST)
-                ),
+                time=get_time(value, "time"),
+                expires_at=None if ends is None else get_time(value, "expires_at"),
             )
         except ValueError as error:
             raise WireError("A consent event names an unknown term.") from error

@@ -24,9 +24,10 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 class PageHeaders:
-    """Security headers on every HTML page, and caching of static files by their version.
+    """Security headers on every page, the policy on everything else, and caching of static files.
 
-    A page that brought its own policy keeps it: a receipt's is stricter.
+    Static files are kept by their version. A page that brought its own policy keeps it: a
+    receipt's is stricter.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,6 +49,7 @@ class PageHeaders:
                             headers[name] = value
                 elif scope["path"].startswith("/static/") and message["status"] in (200, 304):
                     headers["Cache-Control"] = _FOR_EVER if versioned else "no-cache"
+                headers.setdefault("Content-Security-Policy", POLICY)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -35,6 +35,9 @@ _LOCALES: Final[Mapping[Language, Locale]] = {
 # Every tag of a browser's list that a language answers to.
 _ANSWERS: Final = {"en": Language.EN, "zh": Language.ZH}
 _MAX_ACCEPTED: Final = 20
+# Below this a number is easier to read with a power of ten.
+_TINY: Final = 1e-4
+_RAISED: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def mark(sentence: str) -> str:
@@ -76,8 +79,11 @@ class Tongue:
         return str(format_decimal(value, locale=_LOCALES[self.language]))
 
     def figure(self, value: float) -> str:
-        """A measured number with three digits that count, such as an ε."""
+        """A measured number with three digits that count, such as an ε; a tiny δ as 1 × 10⁻⁶."""
         rounded = float(f"{value:.3g}")
+        if 0 < abs(rounded) < _TINY:
+            digits, _, power = f"{rounded:.2e}".partition("e")
+            return f"{self.number(float(digits))} × 10{str(int(power)).translate(_RAISED)}"
         return str(format_decimal(rounded, format="#,##0.#######", locale=_LOCALES[self.language]))
 
     def listing(self, names: Iterable[str]) -> str:

@@ -88,6 +88,8 @@ USES: Final[Mapping[Purpose, str]] = {
     ),
     Purpose.RESEARCH: mark("Noisy sums are used in published studies about shopping."),
 }
+# Epochs that a form may name.
+MAX_EPOCH: Final = 2**31
 # Decided cells that stay as they are when she says no once more.
 WAITING: Final = frozenset({ConsentState.REQUESTED, ConsentState.REQUEST_DEFERRED})
 ALREADY_NO: Final = frozenset({ConsentState.REFUSED, ConsentState.WITHDRAWN})

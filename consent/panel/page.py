@@ -30,13 +30,14 @@ the flash is shown once, at the top of the next page.
 ``Problem`` of a service function gives an error page with a general sentence of its status;
 a step-up problem (``principals.proved``) leads to ``/confirm?next=PAGE``.
 
-``signed_in(request, response, token, age_s=...)`` and ``signed_out(request, response)`` set and
-clear the session's cookie; ``local_path(text)`` makes a safe path of a ``next`` field.
+``signed_in(request, response, visitor, token, expires_at)`` and ``signed_out(request, response)``
+set and clear the session's cookie; ``local_path(text)`` makes a safe path of a ``next`` field.
 
 In templates: ``_("Sentence {name}.", name=...)``, ``_n("{n} point", "{n} points", n)``,
-``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``, ``listing(names)``,
-``purpose(p)``, ``category(c)``, ``state(s)`` (names in her language), ``csrf()``,
-``static("panel.css")``, ``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and
+``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``; names in her language:
+``purpose(p)``, ``category(c)``, ``state(s)``, ``task(t)``, ``use(p, c)``, and as a list within a
+sentence ``purposes(ps)``, ``categories(cs)``, ``tasks(ts)``; ``csrf()``, ``static("panel.css")``,
+``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and
 ``mark("...")`` around sentences that wait in a table.
 Blocks of ``base.html``: ``title``, ``head`` (an area's own stylesheet), ``main``.
 ``panel.css`` lists its classes at its top.
@@ -61,6 +62,7 @@ from markupsafe import Markup
 from consent.origin import local_path
 from consent.panel.form import CSRF_FIELD, Form, FormDep
 from consent.panel.language import OWN_NAMES, TAGS, mark
+from consent.panel.policy import TASKS
 from consent.panel.visitor import (
     VISIT,
     Elsewhere,
@@ -71,13 +73,16 @@ from consent.panel.visitor import (
     Visitor,
     VisitorDep,
     keyed,
+    own_name,
     set_cookie,
     signed_in,
     signed_out,
 )
+from consent.purpose import Category, Purpose
 from consent.service.principals import Role
 from consent.service.problems import Problem
 from consent.service.receipts.words import CATEGORIES, PURPOSES, STATES
+from consent.tasks.task import TaskName
 
 __all__ = [
     "Elsewhere",
@@ -160,7 +165,7 @@ def render(
     if flash is not None:
         set_cookie(request, response, FLASH, "", 0)
     if not isinstance(visitor, SignedIn):
-        set_cookie(request, response, VISIT, visitor.visit, _VISIT_S)
+        set_cookie(request, response, own_name(request, VISIT), visitor.visit, _VISIT_S)
     return response
 
 
@@ -209,6 +214,14 @@ def static(name: str) -> str:
 
 def _words(visitor: Visitor) -> dict[str, Any]:
     tongue, language = visitor.tongue, visitor.language
+    purpose, category = PURPOSES[language].__getitem__, CATEGORIES[language].__getitem__
+
+    def task(name: TaskName) -> str:
+        return tongue.say(TASKS[name])
+
+    def use(of: Purpose, data: Category) -> str:
+        return tongue.say("{purpose} (data: {data})", purpose=purpose(of), data=category(data))
+
     return {
         "_": tongue.say,
         "_n": tongue.say_n,
@@ -217,10 +230,14 @@ def _words(visitor: Visitor) -> dict[str, Any]:
         "date": tongue.date,
         "number": tongue.number,
         "figure": tongue.figure,
-        "listing": tongue.listing,
-        "purpose": PURPOSES[language].__getitem__,
-        "category": CATEGORIES[language].__getitem__,
+        "purpose": purpose,
+        "category": category,
         "state": STATES[language].__getitem__,
+        "task": task,
+        "use": use,
+        "purposes": lambda each: tongue.listing(map(purpose, each)),
+        "categories": lambda each: tongue.listing(map(category, each)),
+        "tasks": lambda each: tongue.listing(map(task, each)),
         "csrf": partial(_csrf_field, visitor),
         "static": static,
         "languages": [(each, OWN_NAMES[each], TAGS[each]) for each in OWN_NAMES],

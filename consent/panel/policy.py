@@ -17,6 +17,12 @@ LEARNS: Final[Mapping[TaskName, str]] = {
     TaskName.RECENT_POPULARITY: mark("which products many people have bought lately"),
     TaskName.ITEM_ITEM: mark("which products go together"),
 }
+# What each task is called where it is only named.
+TASKS: Final[Mapping[TaskName, str]] = {
+    TaskName.POPULARITY: mark("Popular products"),
+    TaskName.RECENT_POPULARITY: mark("Products popular lately"),
+    TaskName.ITEM_ITEM: mark("Products that go together"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Who looks at a page: language, login, form token and privacy signal.
 
 The login is an opaque token in a cookie; it is the same token as the API takes as bearer token,
-and means the same there. Over HTTPS the cookie has the ``__Host-`` prefix, so that no other host
-and no unencrypted page can plant one.
+and means the same there. Over HTTPS this cookie and the one that a visitor's forms hang on have the
+``__Host-`` prefix, so that no other host and no unencrypted page can plant one.
 """
 
 import hmac
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, cast
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Depends, Request, Response
 
 from consent import signals
@@ -114,14 +112,14 @@ def visit(request: Request, *, known: bool = True) -> Visitor:
     A session cookie that nobody holds (any more) counts as none.
     """
     context = cast("Context", request.app.state.context)
-    token = _cookie(request, session_cookie(request))
+    token = _cookie(request, own_name(request, SESSION))
     principal, chosen = _found(context, token) if known and token else (None, "")
     signal = signals.is_on(request.headers.get(signals.HEADER))
     if principal is None:
         token = None
     elif signal:
         observe(context, cast("str", token))
-    value = _cookie(request, VISIT) or secrets.token_urlsafe(24)
+    value = _cookie(request, own_name(request, VISIT)) or secrets.token_urlsafe(24)
     kind = SignedIn if principal else Visitor
     return kind(
         context=context,
@@ -197,9 +195,9 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https" or (stated is not None and stated.scheme == "https")
 
 
-def session_cookie(request: Request) -> str:
-    """The name of the session's cookie here."""
-    return f"__Host-{SESSION}" if is_secure(request) else SESSION
+def own_name(request: Request, name: str) -> str:
+    """The name of a cookie that only this host may set, where it is served over HTTPS."""
+    return f"__Host-{name}" if is_secure(request) else name
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, age_s: int) -> None:
@@ -215,14 +213,17 @@ def set_cookie(request: Request, response: Response, name: str, value: str, age_
     )
 
 
-def signed_in(request: Request, response: Response, token: str, *, age_s: int) -> None:
-    """Keep the token of a login in the visitor's cookie, for as long as it lasts."""
-    set_cookie(request, response, session_cookie(request), token, age_s)
+def signed_in(
+    request: Request, response: Response, visitor: Visitor, token: str, expires_at: int
+) -> None:
+    """Keep the token of a login in the visitor's cookie, until it ends (Unix milliseconds)."""
+    age_s = (expires_at - visitor.context.now_ms()) // 1000
+    set_cookie(request, response, own_name(request, SESSION), token, age_s)
 
 
 def signed_out(request: Request, response: Response) -> None:
     """Forget the login; its token must have been ended at the service before."""
-    set_cookie(request, response, session_cookie(request), "", 0)
+    set_cookie(request, response, own_name(request, SESSION), "", 0)
 
 
 def remember_language(request: Request, response: Response, language: Language) -> None:
@@ -232,9 +233,7 @@ def remember_language(request: Request, response: Response, language: Language) 
 
 def keyed(context: Context, use: str, value: str) -> str:
     """A MAC over a value under a key that only this service has, for one use."""
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"fedcart panel {use}".encode())
-    key = derive.derive(context.key.private_bytes_raw())
-    return b64(hmac.digest(key, value.encode(), "sha256"))
+    return b64(hmac.digest(context.derived_key(f"panel {use}"), value.encode(), "sha256"))
 
 
 def _form_token(context: Context, value: str) -> str:

@@ -8,25 +8,11 @@ proves nothing else; it counts for a minute, and only beside her token.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
-from typing import Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from consent.participation import MAX_AGE_S
+from consent.client_record import ClientRequest, get_issued_at, own_body
 from crypto.errors import WireError
-from crypto.wire import (
-    SignedRecord,
-    b64,
-    canonical,
-    digest,
-    get_int,
-    get_str,
-    parse_object,
-    parse_public_key,
-    public_bytes,
-    thumbprint,
-)
+from crypto.wire import SignedRecord, canonical, digest, get_str
 
 RECORD_TYPE: Final = "rights-proof"
 _FIELDS: Final = {"shopper", "step", "asked", "client_key", "issued_at"}
@@ -46,35 +32,22 @@ def asked_hash(asked: dict[str, object]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Possession:
-    """A client's key says that its shopper takes a step. ``issued_at`` is in Unix seconds."""
+class Possession(ClientRequest):
+    """A client's key says that its shopper takes a step."""
 
+    RECORD_TYPE: ClassVar = RECORD_TYPE
     shopper: str
     step: Step
     asked: str
-    client_key: Ed25519PublicKey
-    issued_at: int
-
-    @cached_property
-    def client(self) -> str:
-        """The thumbprint of the client."""
-        return thumbprint(self.client_key)
 
     def covers(self, shopper: str, step: Step, asked: str, now: float) -> bool:
-        """Whether it was made for this, within MAX_AGE_S of ``now`` (Unix seconds) either way."""
-        fresh = abs(now - self.issued_at) <= MAX_AGE_S
-        return fresh and (self.shopper, self.step, self.asked) == (shopper, step, asked)
+        """Whether it was made for this, and is fresh at ``now`` (Unix seconds)."""
+        about = (self.shopper, self.step, self.asked)
+        return self.is_fresh(now) and about == (shopper, step, asked)
 
-    def sign(self, key: Ed25519PrivateKey) -> SignedRecord:
-        """Sign the proof with the client's key."""
-        body = {
-            "shopper": self.shopper,
-            "step": self.step,
-            "asked": self.asked,
-            "client_key": b64(public_bytes(self.client_key)),
-            "issued_at": self.issued_at,
-        }
-        return SignedRecord.sign(RECORD_TYPE, body, key)
+    def stated(self) -> dict[str, Any]:
+        """Whose step it is, and what is asked."""
+        return {"shopper": self.shopper, "step": self.step, "asked": self.asked}
 
     @classmethod
     def parse(cls, record: SignedRecord) -> Self:
@@ -83,17 +56,13 @@ class Possession:
         Raises:
             WireError: malformed, an unknown field or step, or a signature that does not hold.
         """
-        claimed = parse_object(record.body, what=RECORD_TYPE)
-        key = parse_public_key(get_str(claimed, "client_key"), what="client key")
-        body = record.verified(RECORD_TYPE, key)
-        if body.keys() != _FIELDS:
-            raise WireError(f"A proof has exactly {', '.join(sorted(_FIELDS))}.")
+        body, key = own_body(record, RECORD_TYPE, _FIELDS, what="A proof")
         return cls(
             shopper=get_str(body, "shopper"),
             step=_step(get_str(body, "step")),
             asked=get_str(body, "asked"),
             client_key=key,
-            issued_at=get_int(body, "issued_at", low=0, high=2**53),
+            issued_at=get_issued_at(body),
         )
 
 

@@ -37,6 +37,7 @@ from consent.service.points.endpoints import router as points
 from consent.service.problems import add_handlers
 from consent.service.receipts.endpoints import router as receipts
 from consent.service.retention.endpoints import router as retention
+from consent.service.rights import returned
 from consent.service.rights.endpoints import router as rights
 from consent.service.rounds.endpoints import router as rounds
 from consent.service.schemas import Schema
@@ -80,7 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
     document stands at ``/v1/openapi.json``.
 
     Raises:
-        InvalidInputError: the key or the database can't be used.
+        InvalidInputError: the key or the database can't be used, or a restored backup brought
+            somebody back who had been erased.
     """
     measured = Metrics()
     context = Context(
@@ -89,7 +91,12 @@ def create_app(settings: Settings) -> FastAPI:
         database=Database(settings.url, durable=settings.durable, watcher=measured),
         metrics=measured,
     )
-    publish_first(context)
+    try:
+        returned.refuse(context)
+        publish_first(context)
+    except BaseException:
+        context.database.close()
+        raise
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ the same 404 as a shopper who does not exist, so ids can't be probed.
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Path, Request, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -25,6 +25,7 @@ async def _signal(request: Request) -> bool:
     return signals.is_on(request.headers.get(signals.HEADER))
 
 
+ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 # Whether a request carries the Global Privacy Control signal.
 SignalDep = Annotated[bool, Depends(_signal)]
 

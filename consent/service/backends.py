@@ -13,7 +13,13 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from crypto.errors import InvalidInputError
 
@@ -24,6 +30,8 @@ _WRITE_LOCK: Final = int.from_bytes(b"fedcart")
 # SQLSTATEs after which nothing was changed and the same call may well succeed: a lock or statement
 # that took too long, a deadlock, a server that starts, stops or has no connection left.
 _PASSING: Final = {"55P03", "57014", "40001", "40P01", "57P01", "57P02", "57P03", "25P03", "53300"}
+# Errors whose words name tables and constraints and, as engines are opened here, no values.
+FREE_OF_VALUES: Final = (IntegrityError, OperationalError, ProgrammingError)
 # A check of thousands of grants reads pages all over the file: mapped, they are not copied each
 # time. Beyond what is mapped (SQLite's own limit is 2 GiB) every connection has a cache.
 _MAPPED_BYTES: Final = 2**40

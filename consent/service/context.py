@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Depends, Request
 
 from consent.service.accounts.passwords import Passwords
@@ -38,6 +40,11 @@ class Context:
     def new_id(self) -> str:
         """A fresh opaque id of 128 random bits, in hex."""
         return self.settings.entropy(16).hex()
+
+    def derived_key(self, use: str, *, salt: bytes | None = None) -> bytes:
+        """32 bytes for one use, derived of the signing key, so no database holds them."""
+        derive = HKDF(algorithm=SHA256(), length=32, salt=salt, info=f"fedcart {use}".encode())
+        return derive.derive(self.key.private_bytes_raw())
 
     def new_token(self) -> str:
         """A fresh bearer token of 256 random bits."""

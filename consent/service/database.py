@@ -8,10 +8,10 @@ writers from crowding the database; between processes the database's own lock de
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, TimeoutError  # noqa: A004 - the pool's own word
@@ -27,6 +27,8 @@ BEFORE_COMMIT: Final[ContextVar[Callable[[Session], None] | None]] = ContextVar(
     "BEFORE_COMMIT", default=None
 )
 _CHUNK: Final = 900
+_T = TypeVar("_T")
+_AROUND: Final = "around_commit"
 _AFTER: Final = "after_commit"
 
 
@@ -111,7 +113,10 @@ class Database:
                 if (mark := BEFORE_COMMIT.get()) is not None:
                     mark(session)
                 session.flush()  # whatever fails up to here has changed nothing
-                self._commit(session)
+                with ExitStack() as around:
+                    for each in session.info.pop(_AROUND, ()):
+                        around.enter_context(each)
+                    self._commit(session)
                 for done in session.info.pop(_AFTER, ()):
                     done()
         finally:
@@ -174,12 +179,21 @@ def alone() -> Iterator[None]:
         BEFORE_COMMIT.reset(mark)
 
 
+def around_commit(session: Session, block: AbstractContextManager[object]) -> None:
+    """Enter a block when nothing of a writing transaction is left but to commit it.
+
+    It is left with the error of the commit, if there is one; if it can't be entered, nothing is
+    committed.
+    """
+    session.info.setdefault(_AROUND, []).append(block)
+
+
 def after_commit(session: Session, done: Callable[[], object]) -> None:
     """Call something once a writing transaction is saved, and never if it is not."""
     session.info.setdefault(_AFTER, []).append(done)
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
     """Split values into lists short enough for one SQL ``IN``."""
     rest = iter(values)
     while part := list(islice(rest, _CHUNK)):

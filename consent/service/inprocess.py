@@ -15,15 +15,17 @@ class InProcessTransport(httpx.BaseTransport):
     """Hands requests to an ASGI application, whose event loop runs in a thread of its own.
 
     May be used from several threads. ``close`` (which closing its client calls) ends the thread
-    and the application's lifespan.
+    and the application's lifespan. Without ``lifespan`` its jobs are not run and it stays open, for
+    a server that serves it afterwards.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, *, lifespan: bool = True) -> None:
         self._inner = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         self._stack = ExitStack()
         self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal())
-        lifespan: Any = app.router.lifespan_context(app)
-        self._stack.enter_context(self._portal.wrap_async_context_manager(lifespan))
+        if lifespan:
+            whole: Any = app.router.lifespan_context(app)
+            self._stack.enter_context(self._portal.wrap_async_context_manager(whole))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Serve one request."""

@@ -1,7 +1,8 @@
-"""What a serving process does beside answering: delivering webhooks, running retention.
+"""What a serving process does beside answering: delivering webhooks, running retention, counting.
 
 Each job has a thread that ends with the service. Several processes may run them on one database:
-webhooks are leased one by one, and retention is held by one process at a time.
+webhooks are leased one by one, retention is held by one process at a time, and figures that two of
+them count at once do no harm.
 """
 
 import logging
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.service.context import Context
+from consent.service.inventory.figures import renew_if_due
 from consent.service.retention.service import retain
 from consent.service.webhooks.delivery import deliver
 
@@ -37,9 +39,14 @@ def _retain(context: Context, stopping: _Stopping) -> object:
     return retain(context, only_if_due=True, stopping=stopping)
 
 
+def _count(context: Context, _stopping: _Stopping) -> None:
+    renew_if_due(context)
+
+
 JOBS: Final = (
     Job(name="webhooks", every_s=2.0, run=_deliver),
     Job(name="retention", every_s=60.0, run=_retain),  # it does something once an hour
+    Job(name="figures", every_s=60.0, run=_count),  # likewise
 )
 
 

@@ -46,16 +46,18 @@ class Limits:
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         declared = Headers(scope=scope).get("content-length", "")
-        size = int(declared) if declared.isdecimal() else 0
+        too_long = HTTPException(413, f"A request body has at most {self._max} bytes.")
+        received = 0
 
         async def bounded() -> Message:
-            nonlocal size
-            if size > self._max:
-                raise HTTPException(413, f"A request body has at most {self._max} bytes.")
+            nonlocal received
+            if declared.isdecimal() and int(declared) > self._max:
+                raise too_long
             message = await receive()
-            received = len(message.get("body", b""))
-            if not declared and (size := size + received) > self._max:
-                raise HTTPException(413, f"A request body has at most {self._max} bytes.")
+            # Counted whatever was declared: of a chunked body that is not what comes.
+            received += len(message.get("body", b""))
+            if received > self._max:
+                raise too_long
             return message
 
         return bounded

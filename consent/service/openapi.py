@@ -89,7 +89,7 @@ def _document(app: FastAPI, settings: Settings, repeatable: set[tuple[str, str]]
         version=app.version,
         description=DESCRIPTION,
         routes=app.routes,
-        servers=[{"url": str(getattr(settings, "public_url", None) or "/")}],
+        servers=[{"url": str(settings.public_url or "/")}],
     )
     used = set()
     for path, method, operation in operations(document):

@@ -12,8 +12,6 @@ import hmac
 import math
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from limits import RateLimitItem
 from limits.strategies import SlidingWindowCounterRateLimiter
 
@@ -57,8 +55,7 @@ def too_many(wait_s: float) -> Problem:
 
 def hidden(context: Context, kind: str, key: str) -> str:
     """A key as the database has it: hex HMAC-SHA256 of kind and key."""
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedcart quotas")
-    secret = derive.derive(context.key.private_bytes_raw())
+    secret = context.derived_key("quotas")
     return hmac.digest(secret, f"{kind}\0{key}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 

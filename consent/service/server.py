@@ -6,6 +6,8 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
+from consent.service.diagnostics import LOGGING
+
 
 class _Announcing(uvicorn.Server):
     """A server that says its URL once its sockets listen."""
@@ -27,6 +29,8 @@ class _Announcing(uvicorn.Server):
 def run(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve until a signal ends it. Requests are not logged: URLs hold shoppers' ids.
 
+    Errors are, without their words (``consent.service.diagnostics``).
+
     Raises:
         SystemExit: the address can't be bound.
     """
@@ -36,6 +40,7 @@ def run(app: FastAPI, *, host: str, port: int, on_ready: Callable[[str], None]) 
         port=port,
         ws="none",
         access_log=False,
+        log_config=LOGGING,
         log_level="warning",
         server_header=False,
         proxy_headers=False,  # whose address to believe is consent.service.peer's business

@@ -2,8 +2,9 @@
 
 A home folder holds four files: ``settings.json``, ``signing.key`` (Ed25519, PEM, 0600),
 ``coordinator.token`` (0600, for the operator to hand over) and ``consent.db``, which is missing
-where ``settings.json`` names a PostgreSQL database. The service itself keeps only a hash of the
-coordinator's token.
+where ``settings.json`` names a PostgreSQL database. After the first erasure there is a folder
+``erased`` too, with the list of whom to erase again after a restore. The service itself keeps only
+a hash of the coordinator's token.
 """
 
 import secrets
@@ -98,7 +99,8 @@ class Settings:
         webhook_ports: ports beside 443 and 8443 that webhooks may go to.
         webhooks_allow_loopback: webhooks may also go to this machine, without TLS; for tests and
             the demo.
-        background_jobs: deliver webhooks and run the retention schedule while serving.
+        background_jobs: deliver webhooks, run the retention schedule and count figures while
+            serving.
         durable: wait for the disk before a change is acknowledged. Only simulations may say
             False: after a power failure a withdrawal that was acknowledged could be gone.
         max_body_bytes: largest request body that is read.
@@ -155,6 +157,11 @@ class Settings:
         if isinstance(self.database, Path):
             return f"sqlite:///{self.database}"
         return self.database
+
+    @property
+    def erased(self) -> Path:
+        """The folder of the list of the erased, in the home and never in the database."""
+        return self.signing_key.parent / "erased"
 
     def load_key(self) -> Ed25519PrivateKey:
         """Read the signing key.

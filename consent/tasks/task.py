@@ -99,6 +99,18 @@ REQUIRED_CATEGORIES: dict[TaskName, frozenset[Category]] = dict.fromkeys(
 )
 
 
+def parse_task_name(name: str) -> TaskName:
+    """Read the name of a task.
+
+    Raises:
+        WireError: there is none of this name.
+    """
+    try:
+        return TaskName(name)
+    except ValueError as error:
+        raise WireError(f"Unknown task; this version knows {', '.join(TaskName)}.") from error
+
+
 def parse_task(name: str, parameters: dict[str, Any]) -> Task:
     """Read a task from a manifest.
 

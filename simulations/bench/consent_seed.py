@@ -3,7 +3,8 @@
 A year passes in steps. In each, shoppers register and earlier ones change their minds; both are
 written in bulk, in order of time: cells, events, the leaves and nodes of the log. Then comes a
 round: grants in bulk, a few withdrawals more, and the list, diaries and points by the service's own
-functions. After the year some shoppers hold grants of two rounds that are open.
+functions. After the year some shoppers hold grants of two rounds that are open. Recovery codes and
+instructions to clients are left out: no client is there to carry them out.
 
 The rules of ``consent.standing`` are written here once more, over arrays. ``consent_audit`` holds
 the result to the service's own proofs and to double entry.

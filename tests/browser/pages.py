@@ -18,7 +18,7 @@ PAGES = [
     Shown("/notices"),
     Shown("/notices/2026-11"),
     Shown("/policies"),
-    Shown("/policies/popularity/2026-w45"),
+    Shown("/policies/popularity/2026-w48"),
     Shown("/no-such-page"),
     Shown("/", "regular"),
     Shown("/", "new"),

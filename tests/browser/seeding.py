@@ -1,6 +1,6 @@
 """A service with shoppers in every situation that the panel shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from consent.service.rights.schemas import NewRequest
 from consent.service.webhooks import subscriptions
 from consent.service.webhooks.schemas import Subscription
 from consent.service.webhooks.service import Kind
+from crypto.manifest import context_of
 from tests.unit.consent.harness import GIVE, WITHDRAW, Device, Stage
-from tests.unit.consent.rounds import COLLECT, release
+from tests.unit.consent.rounds import COLLECT, freeze, make_manifest, publish, release
 from tests.unit.crypto.samples import signer
 
 MANY: Mapping[Cell, Decision] = {
@@ -56,7 +57,8 @@ def seed(home: Path) -> tuple[Stage, Seeded]:
     for round_id in ("2026-w45", "2026-w46", "2026-w47"):
         stage.clock.now += 86_400
         release(stage, regular, leaver, *others, round_id=round_id)
-    stage.decide(leaver, WITHDRAW)
+    stage.clock.now += 86_400
+    leave_a_round(stage, leaver, others)
     stage.clock.now += 3_600
     for name, device in (("regular", regular), ("leaver", leaver), ("new", quiet)):
         seeded.shoppers[name] = device.shopper
@@ -66,6 +68,15 @@ def seed(home: Path) -> tuple[Stage, Seeded]:
     seeded.ids["request"] = ask_for_access(stage, seeded)
     seeded.ids["webhook"] = subscribe(stage, seeded)
     return stage, seeded
+
+
+def leave_a_round(stage: Stage, leaver: Device, others: Sequence[Device]) -> None:
+    """She withdraws while a round is open that she was to be part of; it goes on without her."""
+    record = publish(stage, make_manifest("2026-w48"))
+    stage.grants(leaver, "2026-w48", context=context_of(record))
+    stage.decide(leaver, WITHDRAW)
+    stage.clock.now += 120
+    freeze(stage, record, "2026-w48", others)
 
 
 def ask_for_access(stage: Stage, seeded: Seeded) -> str:

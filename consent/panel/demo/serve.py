@@ -89,9 +89,11 @@ def _serve(
         controller=_CONTROLLER,
         coordinator_key=coordinator_key.public_key(),
     )
-    site = create_site(replace(Settings.load(home), clock=clock, durable=False))
+    settings = replace(Settings.load(home), clock=clock, durable=False, background_jobs=True)
+    site = create_site(settings)
     context = site.state.context
-    transport = InProcessTransport(site)
+    # The jobs begin with the server: they are not for the time that is only told of.
+    transport = InProcessTransport(site, lifespan=False)
     coordinator = Coordinator(context, coordinator_key)
     with httpx.Client(transport=transport, base_url="http://demo.test") as http:
         town = Town(context=context, clock=clock)
@@ -106,10 +108,6 @@ def _serve(
         live.start(url)
         on_ready(url)
 
-    # The application's lifespan closed the database with the client above; it is opened anew.
-    settings = replace(Settings.load(home), clock=clock, durable=False, background_jobs=True)
-    site = create_site(settings)
-    coordinator.context = site.state.context
     try:
         run(site, host=host, port=port, on_ready=ready)
     finally:

@@ -17,6 +17,7 @@ from consent.panel.page import Form, FormDep, Refused, ShopperDep, SignedIn, red
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Decision
 from consent.service.guardians.gate import NEVER, STATE_AGE
 from consent.service.notices import service as notices
+from consent.service.notices.schemas import Notices
 from consent.service.problems import Problem
 from consent.service.receipts.words import CATEGORIES, PURPOSES
 from consent.service.shoppers import service
@@ -26,7 +27,6 @@ from crypto.errors import InvalidInputError
 
 router = APIRouter(include_in_schema=False)
 AGE_PAGE: Final = "/age"
-_MAX_EPOCH: Final = 2**31
 
 
 class Answer(NamedTuple):
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 def choices(request: Request, visitor: ShopperDep, open: str = "") -> Response:  # noqa: A002
     """Everything that she can be asked, and where each answer stands. Nothing is preselected."""
     told = notices.read_all(visitor.context)
-    notice = next(each for each in told.notices if each.version == told.current)
+    notice = told.notices[-1]
     consents = service.read_consents(visitor.context, visitor.shopper, visitor.token)
     sections = matrix.sections(consents.consents, notice)
     opened = open if open in list(Category) else Category.PURCHASES.value
@@ -77,9 +77,9 @@ def choose(request: Request, visitor: ShopperDep, form: FormDep) -> Response:
     if not chosen:
         unchanged = visitor.say("This was your answer already. Nothing was changed.")
         return redirect(request, visitor, back, flash=unchanged, kind="info")
-    seen = form.number("epoch", low=0, high=_MAX_EPOCH)
+    seen = form.number("epoch", low=0, high=matrix.MAX_EPOCH)
     try:
-        epoch = _decide(visitor, form, chosen, yes=answer.yes, seen=seen)
+        epoch = _decide(visitor, form, chosen, told, yes=answer.yes, seen=seen)
     except Problem as error:
         return _not_taken(request, visitor, answer, back, error)
     except InvalidInputError:
@@ -159,7 +159,13 @@ def _answer(visitor: SignedIn, form: Form, shown: Collection[Section]) -> Answer
 
 
 def _decide(
-    visitor: SignedIn, form: Form, cells: Collection[Cell], *, yes: bool, seen: int | None
+    visitor: SignedIn,
+    form: Form,
+    cells: Collection[Cell],
+    told: Notices,
+    *,
+    yes: bool,
+    seen: int | None,
 ) -> int:
     """Save the decision; a No ends what was given and refuses what was not.
 
@@ -170,10 +176,8 @@ def _decide(
         DecisionEntry(purpose=cell.purpose, category=cell.category, decision=decision)
         for cell in cells
     ]
-    current = notices.read_all(visitor.context).current
-    version = form.text("notice") if yes else current
-    published = {each.version for each in notices.read_all(visitor.context).notices}
-    if version not in published:
+    version = form.text("notice") if yes else told.current
+    if version not in [each.version for each in told.notices]:
         raise Refused(422, visitor.say("No notice of this version was published."))
     request = Decisions(
         decisions=entries,

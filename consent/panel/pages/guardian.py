@@ -7,8 +7,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 
 from consent.ages import AgeBand
+from consent.panel import matrix
+from consent.panel.matrix import MAX_EPOCH
 from consent.panel.page import FormDep, Refused, ShopperDep, Visitor, mark, redirect, render
-from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Decision, Purpose
+from consent.purpose import LIVE_STATES, Decision
 from consent.service import etag
 from consent.service.guardians import service
 from consent.service.guardians.schemas import ShownCode, WardCode
@@ -26,7 +28,7 @@ _BANDS: Final[Mapping[AgeBand, str]] = {
     AgeBand.OLDER_TEEN: mark("16 or 17"),
     AgeBand.ADULT: mark("18 or older"),
 }
-_SHOWN: Final = LIVE_STATES | {ConsentState.REQUESTED, ConsentState.REQUEST_DEFERRED}
+_SHOWN: Final = LIVE_STATES | matrix.WAITING
 
 
 @router.get("/age")
@@ -111,8 +113,8 @@ def show_ward(request: Request, visitor: ShopperDep, ward: WardId) -> Response:
 @router.post("/guardian/{ward}")
 def decide(request: Request, visitor: ShopperDep, ward: WardId, form: FormDep) -> Response:
     """Agree to one thing that the ward asked for, or say no to it."""
-    answer, (cell, epoch) = form.text("answer"), (_cell(visitor, form), form.text("epoch"))
-    if answer not in ("yes", "no"):
+    answer, cell = form.text("answer"), matrix.parsed(form.text("cell"))
+    if answer not in ("yes", "no") or cell is None:
         raise Refused(422, visitor.say("Choose Yes or No."))
     entry = DecisionEntry(
         purpose=cell.purpose,
@@ -128,7 +130,8 @@ def decide(request: Request, visitor: ShopperDep, ward: WardId, form: FormDep) -
         notice_version=current,
         language=visitor.language,
     )
-    seen = etag.tag(epoch) if answer == "yes" else etag.ANY
+    epoch = form.number("epoch", low=0, high=MAX_EPOCH)
+    seen = etag.tag(epoch if epoch is not None else "none") if answer == "yes" else etag.ANY
     try:
         service.decide(
             visitor.context, visitor.shopper, visitor.token, ward, request_made, if_match=seen
@@ -159,13 +162,6 @@ def _bands(visitor: Visitor) -> dict[AgeBand, str]:
 def _no_code(request: Request, visitor: Visitor) -> Response:
     said = visitor.say("No child shows this code now. Ask for a new one.")
     return redirect(request, visitor, "/guardian", flash=said, kind="bad")
-
-
-def _cell(visitor: Visitor, form: FormDep) -> Cell:
-    purpose, _, category = form.text("cell").partition(".")
-    if purpose not in set(Purpose) or category not in set(Category):
-        raise Refused(422, visitor.say("Choose Yes or No."))
-    return Cell(Purpose(purpose), Category(category))
 
 
 def _reason(visitor: Visitor, error: Problem) -> str:

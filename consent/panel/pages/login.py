@@ -91,16 +91,16 @@ def log_in(request: Request, visitor: VisitorDep, form: FormDep, peer: PeerDep) 
         return _login(request, visitor, next_path, form, Problem(401, ""))
     except (Problem, UnfitError) as error:
         return _login(request, visitor, next_path, form, error)
-    _end(visitor)
+    end_login(visitor)
     response = redirect(request, visitor, next_path, whole_page=True)
-    _keep(request, response, visitor, opened.token, opened.expires_at)
+    signed_in(request, response, visitor, opened.token, opened.expires_at)
     return response
 
 
 @router.post("/logout")
 def log_out(request: Request, visitor: VisitorDep, form: FormDep) -> Response:  # noqa: ARG001
     """End this login at the service, and forget it in the browser."""
-    _end(visitor)
+    end_login(visitor)
     response = redirect(request, visitor, "/", flash=visitor.say("You are signed out."))
     signed_out(request, response)
     return response
@@ -122,10 +122,10 @@ def register(request: Request, visitor: VisitorDep, form: FormDep, peer: PeerDep
         made = registration.register(visitor.context, wish, peer=peer, signal=visitor.gpc)
     except (Problem, UnfitError) as error:
         return _register(request, visitor, form, error)
-    _end(visitor)
+    end_login(visitor)
     new = become(visitor, made.session.token)
     response = render(request, new, "codes.html", codes=made.recovery_codes, fresh=True)
-    _keep(request, response, new, made.session.token, made.session.expires_at)
+    signed_in(request, response, new, made.session.token, made.session.expires_at)
     return response
 
 
@@ -172,6 +172,12 @@ def confirm(request: Request, visitor: SignedInDep, form: FormDep) -> Response:
         return _confirm(request, visitor, next_path, error)
     said = visitor.say("Thank you. For ten minutes you can now do what needs it.")
     return redirect(request, visitor, next_path, flash=said)
+
+
+def end_login(visitor: Visitor) -> None:
+    """End the login that the browser had, so that it never has two."""
+    if isinstance(visitor, SignedIn):
+        login.log_out(visitor.context, visitor.token)
 
 
 def refusal(visitor: Visitor, error: Problem | UnfitError) -> str:
@@ -271,7 +277,9 @@ def _confirm(
         next=next_path,
         has_password=upkeep.state(visitor.context, visitor.token).has_password,
         has_passkey=bool(passkeys.own(visitor.context, visitor.token).passkeys),
-        linked=oidc.own(visitor.context, visitor.token).identities,
+        linked=[
+            each for each in oidc.own(visitor.context, visitor.token).identities if each.provider
+        ],
         error=refusal(visitor, error) if error else None,
     )
 
@@ -295,16 +303,3 @@ def _wish(request: Request, visitor: Visitor, form: Form) -> AccountRegistration
         )
     except ValidationError as error:  # such as a character that folds into several
         raise UnfitError(Rule.LENGTH, "A password has other bounds.") from error
-
-
-def _end(visitor: Visitor) -> None:
-    """End the login that the browser had, so that it never has two."""
-    if isinstance(visitor, SignedIn):
-        login.log_out(visitor.context, visitor.token)
-
-
-def _keep(
-    request: Request, response: Response, visitor: Visitor, token: str, expires_at: int
-) -> None:
-    age_s = (expires_at - visitor.context.now_ms()) // 1000
-    signed_in(request, response, token, age_s=age_s)

@@ -20,8 +20,9 @@ from consent.panel.page import (
     render,
     signed_in,
 )
-from consent.panel.pages.passkeys import PAGE, end_login, last_way_in, origin
-from consent.panel.visitor import is_secure, set_cookie
+from consent.panel.pages.login import end_login
+from consent.panel.pages.passkeys import PAGE, last_way_in, origin
+from consent.panel.visitor import own_name, set_cookie
 from consent.service.oidc import service
 from consent.service.oidc.service import ATTEMPT_MS, Answer, Finished, Purpose
 from consent.service.peer import PeerDep
@@ -171,8 +172,7 @@ def _welcome(request: Request, visitor: Visitor, done: Finished) -> Response:
     response = redirect(request, visitor, done.next_path, flash=said)
     if done.opened is not None:
         end_login(visitor)
-        age_s = (done.opened.expires_at - visitor.context.now_ms()) // 1000
-        signed_in(request, response, done.opened.token, age_s=age_s)
+        signed_in(request, response, visitor, done.opened.token, done.opened.expires_at)
     return response
 
 
@@ -194,5 +194,5 @@ def _away(visitor: Visitor) -> str:
 
 
 def _cookie(request: Request, name: str) -> str:
-    """The cookie of a sign-in under way, which only this site can set where it is served safely."""
-    return f"__Host-{_COOKIE}_{name}" if is_secure(request) else f"{_COOKIE}_{name}"
+    """The cookie of a sign-in under way."""
+    return own_name(request, f"{_COOKIE}_{name}")

@@ -18,7 +18,6 @@ from consent.panel.page import (
     Form,
     FormDep,
     Refused,
-    SignedIn,
     SignedInDep,
     Visitor,
     VisitorDep,
@@ -27,7 +26,7 @@ from consent.panel.page import (
     render,
     signed_in,
 )
-from consent.service.accounts import login
+from consent.panel.pages.login import end_login
 from consent.service.oidc import service as oidc
 from consent.service.passkeys import service
 from consent.service.passkeys.schemas import (
@@ -77,8 +76,7 @@ def log_in(request: Request, visitor: VisitorDep, form: FormDep) -> Response:
         return redirect(request, visitor, "/login", flash=_refused(visitor, error), kind="bad")
     end_login(visitor)
     response = redirect(request, visitor, next_path)
-    age_s = (opened.expires_at - visitor.context.now_ms()) // 1000
-    signed_in(request, response, opened.token, age_s=age_s)
+    signed_in(request, response, visitor, opened.token, opened.expires_at)
     return response
 
 
@@ -165,12 +163,6 @@ def delete(request: Request, visitor: SignedInDep, form: FormDep, passkey: Passk
         return redirect(request, visitor, PAGE, flash=last_way_in(visitor), kind="bad")
     gone = visitor.say("The passkey was deleted. Whoever signed in with it is signed out.")
     return redirect(request, visitor, PAGE, flash=gone)
-
-
-def end_login(visitor: Visitor) -> None:
-    """End the login that the browser had, so that it never has two."""
-    if isinstance(visitor, SignedIn):
-        login.log_out(visitor.context, visitor.token)
 
 
 def last_way_in(visitor: Visitor) -> str:

@@ -41,6 +41,7 @@ def points(
         visitor,
         "points.html",
         points=found,
+        newest=cursor is None,
         ask=Ask(state),
         epoch=consents.epoch,
         notice=notices.read_all(visitor.context).current,

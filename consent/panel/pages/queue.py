@@ -1,5 +1,6 @@
 """The operators' queue of requests, and the models to rebuild."""
 
+from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -9,14 +10,17 @@ from consent.panel import rights_words as words
 from consent.panel.page import Form, FormDep, OperatorDep, SignedIn, redirect, render
 from consent.rights import request as rules
 from consent.rights.request import Action, Ground, RequestState
+from consent.service import etag
 from consent.service.erasure import rebuilds
 from consent.service.erasure.schemas import RebuildDone
 from consent.service.principals import Role
+from consent.service.problems import Problem
 from consent.service.rights import queue
 from consent.service.rights.schemas import Closing, Extension, RefusalOfRequest
 
 router = APIRouter(include_in_schema=False)
 RequestId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+_MOST_STEPS: Final = 10**6
 _CURSOR: Final = r"^[0-9]{1,15}-[0-9a-f]{32}$"
 
 
@@ -81,6 +85,11 @@ def act(
     except rules.RequestError:
         said = visitor.say("That can't be done with this request now.")
         return redirect(request, visitor, page, flash=said, kind="bad")
+    except Problem as error:
+        if error.status != HTTPStatus.PRECONDITION_FAILED:
+            raise
+        said = _changed(visitor, request_id)
+        return redirect(request, visitor, page, flash=said, kind="bad")
     return redirect(request, visitor, page, flash=visitor.say("It is noted, and audited."))
 
 
@@ -97,15 +106,27 @@ def rebuilt(request: Request, visitor: OperatorDep, rebuild: RequestId, form: Fo
     return redirect(request, visitor, "/operators/requests#rebuilds", flash=said)
 
 
+def _changed(visitor: SignedIn, request_id: str) -> str:
+    """She, one of her clients or another operator was faster."""
+    state = queue.read(visitor.context, visitor.token, request_id).state
+    return visitor.say(
+        "Nothing was changed. This request is now: {state}. Look at what happened below, then "
+        "decide what can still be done.",
+        state=visitor.say(words.REQUEST_STATES[state]),
+    )
+
+
 def _act(visitor: SignedIn, request_id: str, step: str, form: Form) -> None:
     context, token, text = visitor.context, visitor.token, form.text("answer").strip()
+    seen = etag.tag(form.number("seen", low=0, high=_MOST_STEPS) or 0)
     if step == "take":
-        queue.take(context, token, request_id)
+        queue.take(context, token, request_id, if_match=seen)
     elif step == "extend":
-        queue.extend(context, token, request_id, Extension(reason=text))
+        queue.extend(context, token, request_id, Extension(reason=text), if_match=seen)
     elif step == "complete":
         partly = form.text("partly") == "yes"
-        queue.complete(context, token, request_id, Closing(answer=text, partly=partly))
+        closing = Closing(answer=text, partly=partly)
+        queue.complete(context, token, request_id, closing, if_match=seen)
     else:
         refusal = RefusalOfRequest.model_validate({"ground": form.text("ground"), "answer": text})
-        queue.refuse(context, token, request_id, refusal)
+        queue.refuse(context, token, request_id, refusal, if_match=seen)

@@ -11,6 +11,7 @@ from consent.instruction import InstructionState
 from consent.instruction_report import Outcome
 from consent.log.head import TreeHead
 from consent.panel.page import ShopperDep, SignedIn, mark, render
+from consent.panel.rights_words import CLIENT_STATES
 from consent.service.instructions.schemas import InstructionStatus
 from consent.service.withdrawals import service
 from consent.service.withdrawals.schemas import StepState, Withdrawal
@@ -96,6 +97,7 @@ def withdrawal(
         summary=_summary(visitor, found),
         fates=[(each, visitor.say(_FATES[each.fate])) for each in found.rounds.rounds],
         clients=[(each, _told(visitor, each)) for each in found.clients.instructions],
+        told=CLIENT_STATES,
         head=TreeHead.verify(_head(found), visitor.context.key.public_key()),
         key=b64(public_bytes(visitor.context.key.public_key())),
         proof=json.dumps(found.saved.model_dump(mode="json"), ensure_ascii=False, indent=1),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from consent.service.accounts import login, registration, upkeep
 from consent.service.accounts.schemas import (
@@ -21,7 +21,7 @@ from consent.service.accounts.schemas import (
     Sessions,
 )
 from consent.service.accounts.service import LOGIN_ROLES
-from consent.service.auth import BearerToken, SignalDep, scope
+from consent.service.auth import BearerToken, ShopperId, SignalDep, scope
 from consent.service.context import ContextDep
 from consent.service.peer import PeerDep
 from consent.service.principals import Role
@@ -31,7 +31,6 @@ from consent.service.schemas import Identifier
 router = APIRouter(prefix="/v1", tags=["accounts"])
 _ANYBODY: Final[dict[str, Any]] = scope()
 _LOGINS: Final[dict[str, Any]] = scope(*LOGIN_ROLES)
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
 @router.post(

@@ -13,6 +13,7 @@ from consent.service.accounts.service import create_account, credentials_changed
 from consent.service.accounts.tables import Account
 from consent.service.audit import service as audit
 from consent.service.context import Context
+from consent.service.passkeys.repository import PasskeyRepository
 from consent.service.principals import Role
 from crypto.errors import InvalidInputError
 
@@ -30,8 +31,8 @@ class NewStaff:
 def add(context: Context, role: str, name: str) -> NewStaff:
     """Make an operator's or auditor's account, or a new setup code for one that is there.
 
-    A new code for an account that is there ends its logins and its password: it is what an
-    operator who lost hers gets.
+    A new code for an account that is there ends its logins and every way into it: it is what an
+    operator gets who lost her password, or a device with her passkey.
 
     Raises:
         InvalidInputError: not such a role or name, or the name is another's.
@@ -51,6 +52,7 @@ def add(context: Context, role: str, name: str) -> NewStaff:
         else:
             account.password_hash = None
             codes.drop_recovery_codes(session, account)
+            PasskeyRepository(session).delete_all(account.id)
             credentials_changed(context, session, account)
             audit.record(context, session, None, "account.reset", account.id)
         return NewStaff(

@@ -40,15 +40,19 @@ class ChainCheck:
 def read(
     context: Context, token: str, wanted: Wanted, cursor: int | None, limit: int = PAGE
 ) -> AuditTrail:
-    """A page of the trail; that it was read is recorded in the same transaction.
+    """A page of the trail. That it was read is recorded before it is given out.
+
+    The page is looked for without the write lock, which is taken only to append the record.
 
     Raises:
         Problem: 401 or 404, neither an operator nor an auditor.
     """
     before = NEWEST if cursor is None else cursor
+    with context.database.reading() as session:
+        required(context, session, token, Role.OPERATOR, Role.AUDITOR)
+        found = AuditRepository(session).page(wanted, before=before, limit=limit)
     with context.database.writing() as session:
         reader = required(context, session, token, Role.OPERATOR, Role.AUDITOR)
-        found = AuditRepository(session).page(wanted, before=before, limit=limit)
         record(context, session, reader, "audit.read", details={"entries": len(found)})
     return AuditTrail(
         entries=[_entry(row) for row in found],

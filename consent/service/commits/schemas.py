@@ -44,7 +44,6 @@ class CommitRequest(Schema):
         _refuse_repeats("grant", [grant for entry in self.uploads for grant in entry.grants])
         return self
 
-    @property
     def hash(self) -> str:
         """Hex hash of what is asked; the order of uploads and of grants makes no difference."""
         uploads = sorted([e.upload, e.client, sorted(e.grants)] for e in self.uploads)

@@ -35,15 +35,16 @@ def freeze(context: Context, request: CommitRequest) -> CommitAnswer:
     Raises:
         Problem: 409, the round was committed for another request.
     """
+    asked = request.hash()  # before the transaction: of a large round it takes a while
     with context.database.writing() as session:
         commits = CommitRepository(session)
         row = commits.find(request.task, request.round)
         if row is None:
             row = _freeze(
-                context, commits, StandingRepository(session, now=context.now_ms()), request
+                context, commits, StandingRepository(session, now=context.now_ms()), request, asked
             )
             after_commit(session, partial(_count, context, row))
-    if row.request_hash != request.hash:
+    if row.request_hash != asked:
         raise Problem(409, "This round was committed for another list of uploads.")
     return _answer(row)
 
@@ -72,6 +73,7 @@ def _freeze(
     commits: CommitRepository,
     standing: StandingRepository,
     request: CommitRequest,
+    request_hash: str,
 ) -> RoundCommit:
     issued = {g.token_id: g for g in standing.grants_of_round(request.task, request.round)}
     judged = [(entry, _fault(entry, request.context, issued)) for entry in request.uploads]
@@ -87,7 +89,7 @@ def _freeze(
     row = RoundCommit(
         task=request.task,
         round_id=request.round,
-        request_hash=request.hash,
+        request_hash=request_hash,
         record=commit.sign(context.key).to_bytes(),
         dropped=canonical(sorted(dropped, key=lambda entry: entry["upload"])).decode(),
         committed_at=commit.committed_at,

@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from consent.service.database import chunks
 from consent.service.erasure.tables import Erasure, ErasureRebuild, Rebuild
 from consent.service.points.schemas import Account as PointsAccount
 from consent.service.points.tables import CodeUse, DiscountCode, PointsEntry
@@ -53,6 +54,24 @@ class ErasureRepository:
     def by_code(self, code_hash: str) -> Erasure | None:
         """The erasure that a code shows."""
         return self._session.scalar(select(Erasure).where(col(Erasure.code_hash) == code_hash))
+
+    def standing(self, *, now: int) -> list[tuple[str, int, bool]]:
+        """Erasures that a backup may still undo: of whom, when, and whether exact."""
+        exact = select(col(ErasureRebuild.id)).where(
+            col(ErasureRebuild.erasure_id) == col(Erasure.id)
+        )
+        query = select(col(Erasure.shopper_id), col(Erasure.erased_at), exact.exists())
+        query = query.where(col(Erasure.shopper_id).is_not(None), col(Erasure.backups_until) > now)
+        return [(who or "", time, found) for who, time, found in self._session.execute(query)]
+
+    def not_erased(self, shopper_ids: Iterable[str]) -> set[str]:
+        """Those of some shoppers who are here and have no erasure."""
+        erased = select(col(Erasure.shopper_id)).where(col(Erasure.shopper_id) == col(Shopper.id))
+        found: set[str] = set()
+        for some in chunks(shopper_ids):
+            query = select(col(Shopper.id)).where(col(Shopper.id).in_(some), ~erased.exists())
+            found.update(self._session.scalars(query))
+        return found
 
     def due(self, now: int) -> Erasure | None:
         """An erasure whose time of proof is over."""

@@ -4,7 +4,7 @@
 which leaves were hers; account, logins, tokens, ties to clients, unused codes and every grant that
 no list has frozen are deleted; every client that has stood for her is told to erase. What is left
 is proof of consent under her opaque id alone: her choices, the rounds they covered, her ledger and
-her requests. ``purge_due`` deletes that too when its time is over.
+her requests. ``purge`` deletes that too when its time is over.
 (B) The shared models keep a trace, bounded by their (ε, δ): ``status`` states it with evidence.
 (C) If she asked, the models of each task are rebuilt from before her first round, in batches.
 """
@@ -17,8 +17,11 @@ from sqlalchemy.orm import Session
 from consent.instruction import InstructionKind
 from consent.purpose import LIVE_STATES
 from consent.retention import DAY_MS, RecordClass
-from consent.rights.request import RequestKind, RequestState
+from consent.rights import request as rules
+from consent.rights.request import Action, RequestKind, RequestState
 from consent.service.context import Context
+from consent.service.database import around_commit
+from consent.service.erasure import listed
 from consent.service.erasure.repository import ErasureRepository, Evidence, RebuildRepository
 from consent.service.erasure.schemas import (
     ErasedClient,
@@ -38,6 +41,7 @@ from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.records import service as records
 from consent.service.rights.codes import status_code
+from consent.service.rights.progress import SERVICE, move
 from consent.service.rights.tables import RightsRequest
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.tables import APPEND_ONLY, ERASABLE, Shopper
@@ -70,7 +74,8 @@ def erase(
     """Erase a shopper in the caller's transaction; returns the instructions to her clients.
 
     Guarantee: from this transaction on no token of hers works, nothing of hers can be committed,
-    and her leaves in the log can't be linked to her or to each other.
+    and her leaves in the log can't be linked to her or to each other. She is on the list of the
+    erased before it is committed, so that a restored backup does not bring her back.
     """
     now = context.now_ms()
     exact = json.loads(request.details)["exact"]
@@ -83,12 +88,11 @@ def erase(
     _delete(session, shopper.id)
     repository = ErasureRepository(session)
     repository.close_login(shopper.id, token_hash(context.new_token()))
-    for each in repository.requests(shopper.id):
-        each.details = "{}"
-        each.request_hash = each.id
-    repository.flush()
+    _close_requests(context, session, shopper.id, but=request.id)
     ids = {"erasure": erasure.id, "shopper": shopper.id, "request": request.id}
     webhooks.emit(context, session, "erasure.completed", ids)
+    entry = listed.Erased(shopper.id, now, Tier.EXACT if exact else Tier.RECORDS)
+    around_commit(session, listed.of(context).listing(entry))
     return told
 
 
@@ -125,25 +129,13 @@ def status(context: Context, code: str) -> ErasureStatus:
         return _status(context, session, erasure, repository)
 
 
-def purge_due(context: Context) -> int:
-    """Delete what was kept of shoppers whose time of proof is over; returns of how many.
-
-    One transaction a shopper. What stays says that somebody was erased and when, not who: the sums
-    of her ledger under nobody, and hashes in the log that no key opens.
-    """
-    done = 0
-    while True:
-        with context.database.writing() as session:
-            found = purge(context, session, context.now_ms(), 1)
-        if not found:
-            return done
-        done += found
-
-
 def purge(context: Context, session: Session, before: int, limit: int) -> int:  # noqa: ARG001
-    """``purge_due`` for at most ``limit`` shoppers in the caller's transaction, for retention.
+    """Delete what was kept of shoppers whose time of proof is over, for retention.
 
-    When the time of proof is over stands with each erasure, so ``before`` decides nothing.
+    In the caller's transaction, of at most ``limit`` shoppers; returns of how many. When that time
+    is over stands with each erasure, so ``before`` decides nothing. What stays says that somebody
+    was erased and when, not who: the sums of her ledger under nobody, and hashes in the log that
+    no key opens.
     """
     for done in range(limit):
         erasure = ErasureRepository(session).due(context.now_ms())
@@ -187,7 +179,7 @@ def _record(
     balance = PointsRepository(session).balance(shopper.id)
     erasure = Erasure(
         id=context.new_id(),
-        code_hash=token_hash(_typed(status_code(context, request.id))),
+        code_hash=token_hash(_typed(status_code(context, shopper.id))),
         shopper_id=shopper.id,
         request_id=request.id,
         kind=request.kind,
@@ -211,6 +203,17 @@ def _delete(session: Session, shopper_id: str) -> None:
             holdings.delete(table, unless_in=KEPT_IF_REFERRED[table])
         elif not kept_until_purge(table):
             holdings.delete(table)
+
+
+def _close_requests(context: Context, session: Session, shopper_id: str, *, but: str) -> None:
+    """Forget what her requests say, and take back those that nobody can carry out any more."""
+    repository = ErasureRepository(session)
+    for each in repository.requests(shopper_id):
+        each.details = "{}"
+        each.request_hash = each.id
+        if each.id != but and rules.can(RequestState(each.state), Action.CANCEL):
+            move(context, session, each, Action.CANCEL, by=SERVICE)
+    repository.flush()
 
 
 def _ask_rebuilds(context: Context, session: Session, erasure: Erasure, shopper_id: str) -> None:

@@ -39,11 +39,6 @@ class ExportRepository:
             for row in self._session.scalars(query.order_by(*order))
         ]
 
-    def epochs(self) -> list[int]:
-        """The epochs in which a cell of hers changed: one receipt each."""
-        query = select(col(ConsentEvent.epoch)).where(col(ConsentEvent.shopper_id) == self._shopper)
-        return list(self._session.scalars(query.distinct().order_by(col(ConsentEvent.epoch))))
-
     def clients(self) -> list[Client]:
         """The clients that stand for her, or held a grant of hers."""
         hers = [

@@ -1,19 +1,21 @@
 """Everything that the service holds about one shopper, as one zip.
 
 It is read in one transaction, so it is one state, written to a file of its own, and sent from
-there: a slow reader holds no connection to the database. Receipts are signed when it is made.
+there: a slow reader holds no connection to the database. What is signed, receipts and proofs, is
+made after that transaction, of what it read: nothing waits for a second connection with one in
+hand.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import IO, Any, Final
 
 from sqlalchemy.orm import Session
 
 from consent.log.leaf import LoggedEvent
-from consent.receipt import LogProof, moment
+from consent.notice import Language
+from consent.receipt import moment
 from consent.rights.archive import sign_manifest
 from consent.rights.proof import Step, asked_hash
 from consent.service.context import Context
@@ -22,7 +24,8 @@ from consent.service.exports.contents import FILES, LEFT_OUT, WITHHELD, goes_out
 from consent.service.exports.repository import ExportRepository
 from consent.service.exports.schemas import FetchExport
 from consent.service.holdings.repository import HoldingsRepository, columns, held_tables
-from consent.service.log.service import prove
+from consent.service.log.service import prove, proved
+from consent.service.notices.repository import NoticeRepository
 from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.receipts import service as receipts
@@ -35,6 +38,7 @@ from crypto.wire import SignedRecord, b64, public_bytes
 
 VERSION: Final = "1"
 _PAGE: Final = 500
+_Events = Sequence[tuple[int, LoggedEvent]]
 _README: Final = """Everything that this consent service holds about you.
 
 The service holds no purchases, no vectors and no recommendations. Those are on your device and in
@@ -72,26 +76,43 @@ def fetch(
         Problem: 404, no such request of hers, or none that has an export now; 403 of type
             ``urn:fedcart:problem:step-up``; 503, it is larger than MAX_BYTES.
     """
-    with context.database.reading() as session:
-        authorised(context, session, shopper_id, token)
-        proving.required(
-            context,
-            session,
-            shopper_id,
-            token,
-            step=Step.FETCH,
-            asked=asked_hash({"request": request_id}),
-            record=shown.proof,
-        )
-        request = RightsRepository(session).find(request_id)
-        if request is None or request.shopper_id != shopper_id or not has_export(context, request):
-            raise Problem(404, "There is no export for this request; open one for access.")
-        with archive() as made:
-            _write(context, session, made, shopper_id, token)
-            return made.close(_manifest(context, made, shopper_id, request))
+    with archive() as made:
+        with context.database.reading() as session:
+            request = _request(context, session, shopper_id, token, request_id, shown)
+            _write(context, session, made, shopper_id)
+            events = LogRepository(session).events(shopper_id)
+            hashes = NoticeRepository(session).hashes()
+        _receipts(context, made, shopper_id, events, hashes)
+        _log(context, made, shopper_id, events)
+        return made.close(_manifest(context, made, shopper_id, request))
 
 
-def _write(context: Context, session: Session, made: Archive, shopper_id: str, token: str) -> None:
+def _request(
+    context: Context,
+    session: Session,
+    shopper_id: str,
+    token: str,
+    request_id: str,
+    shown: FetchExport,
+) -> RightsRequest:
+    """The request for access, of a caller who has proved that it is she."""
+    authorised(context, session, shopper_id, token)
+    proving.required(
+        context,
+        session,
+        shopper_id,
+        token,
+        step=Step.FETCH,
+        asked=asked_hash({"request": request_id}),
+        record=shown.proof,
+    )
+    request = RightsRepository(session).find(request_id)
+    if request is None or request.shopper_id != shopper_id or not has_export(context, request):
+        raise Problem(404, "There is no export for this request; open one for access.")
+    return request
+
+
+def _write(context: Context, session: Session, made: Archive, shopper_id: str) -> None:
     made.text("README.txt", _readme(context))
     holdings = HoldingsRepository(session, shopper_id)
     for table in sorted(FILES):
@@ -101,15 +122,11 @@ def _write(context: Context, session: Session, made: Archive, shopper_id: str, t
     found = ExportRepository(session, shopper_id)
     for notice in found.notices():
         made.add(f"notices/{notice.version}.{notice.language}.md", notice.text)
-    for epoch in found.epochs():
-        receipt = receipts.read(context, shopper_id, token, epoch).to_json()
-        made.text(f"receipts/{epoch}.jsonld", _json(receipt))
     for policy, release in found.rounds():
         record = SignedRecord.from_bytes(policy.record)
         told = {"policy": record.to_json(), "release": _release(release.model_dump())}
         made.text(f"rounds/{policy.task}-{policy.round_id}.json", _json(told))
     made.rows("data/client-keys", ["thumbprint", "kind", "public_key"], lambda: _clients(found))
-    _log(context, session, made, shopper_id)
 
 
 def _clients(found: ExportRepository) -> Iterator[Mapping[str, Any]]:
@@ -121,28 +138,33 @@ def _clients(found: ExportRepository) -> Iterator[Mapping[str, Any]]:
         }
 
 
-def _log(context: Context, session: Session, made: Archive, shopper_id: str) -> None:
+def _receipts(
+    context: Context,
+    made: Archive,
+    shopper_id: str,
+    events: _Events,
+    hashes: Mapping[str, Mapping[Language, str]],
+) -> None:
+    """One receipt for each record of hers: each epoch in which a cell changed."""
+    records: dict[int, list[tuple[int, LoggedEvent]]] = {}
+    for each in events:
+        records.setdefault(each[1].epoch, []).append(each)
+    for epoch, record in records.items():
+        receipt = receipts.made(context, shopper_id, record, hashes)
+        made.text(f"receipts/{epoch}.jsonld", _json(receipt.to_json()))
+
+
+def _log(context: Context, made: Archive, shopper_id: str, events: _Events) -> None:
     """Her entries with their proofs, in files of some hundred, each against one signed head."""
-    log, after, number = LogRepository(session), -1, 0
-    while events := log.events_after(shopper_id, after, limit=_PAGE):
-        proof = prove(context, shopper_id, events)
-        number, after = number + 1, events[-1][0]
-        made.text(f"log/{number}.json", _json(_proved(proof, events)))
-
-
-def _proved(proof: LogProof, events: Sequence[tuple[int, LoggedEvent]]) -> dict[str, Any]:
-    return {
-        "head": proof.head.to_json(),
-        "key": b64(proof.key),
-        "events": [
-            {
-                "event": asdict(event),
-                "index": leaf.index,
-                "path": [b64(part) for part in leaf.path],
-            }
-            for (_, event), leaf in zip(events, proof.leaves, strict=True)
-        ],
-    }
+    for number, start in enumerate(range(0, len(events), _PAGE), start=1):
+        page = events[start : start + _PAGE]
+        proof = prove(context, shopper_id, page)
+        told = {
+            "head": proof.head.to_json(),
+            "key": b64(proof.key),
+            "events": [each.model_dump(mode="json") for each in proved(page, proof)],
+        }
+        made.text(f"log/{number}.json", _json(told))
 
 
 def _release(row: dict[str, Any]) -> dict[str, Any]:

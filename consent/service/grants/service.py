@@ -11,7 +11,8 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from consent import standing as rules
-from consent.participation import MAX_AGE_S, ParticipationRequest
+from consent.client_record import MAX_AGE_S
+from consent.participation import ParticipationRequest
 from consent.service.context import Context
 from consent.service.grants.repository import GrantRepository
 from consent.service.grants.schemas import (

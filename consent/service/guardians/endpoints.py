@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from consent.service import etag
-from consent.service.auth import BearerToken, scope
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
 from consent.service.etag import IfMatch
 from consent.service.guardians import service
@@ -15,7 +15,6 @@ from consent.service.problems import answers
 from consent.service.shoppers.schemas import Consents, Decisions
 
 router = APIRouter(prefix="/v1/shoppers/{shopper}", tags=["minors"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 WardId = Annotated[str, Path(description="The ward's opaque id.", max_length=64)]
 _SHOPPER = scope(Role.SHOPPER)
 

@@ -12,6 +12,7 @@ from consent.rights.clock import Residence
 from consent.service.context import Context
 from consent.service.guardians.repository import AgeRepository, GuardianRepository
 from consent.service.problems import Problem
+from consent.service.tables import Shopper
 from consent.standing import ShopperConsent
 
 STATE_AGE: Final = "urn:fedcart:problem:age-band"
@@ -88,42 +89,26 @@ def rule_for_guardian(
     return Ruling(taken=decisions)
 
 
-def of_shopper(
+def of_stored(
     context: Context,
     session: Session,
-    shopper_id: str,
+    shopper: Shopper,
     before: ShopperConsent,
     decisions: Mapping[Cell, Decision],
     *,
-    residence: str = "",
+    by_guardian: bool,
 ) -> Ruling:
-    """``rule`` with what is stored of a shopper.
+    """``rule``, or ``rule_for_guardian``, with what is stored of a shopper.
 
     Raises:
-        Problem: as ``rule``.
+        Problem: as they do.
     """
-    band, _ = AgeRepository(session).stated(shopper_id)
-    where = place(context, residence)
-    guarded = bound(band, where) and GuardianRepository(session).link(shopper_id) is not None
+    band, _ = AgeRepository(session).stated(shopper.id)
+    where = place(context, shopper.residence)
+    if by_guardian:
+        return rule_for_guardian(before, decisions, band=band, where=where)
+    guarded = bound(band, where) and GuardianRepository(session).link(shopper.id) is not None
     return rule(before, decisions, band=band, where=where, guarded=guarded)
-
-
-def of_ward(
-    context: Context,
-    session: Session,
-    shopper_id: str,
-    before: ShopperConsent,
-    decisions: Mapping[Cell, Decision],
-    *,
-    residence: str = "",
-) -> Ruling:
-    """``rule_for_guardian`` with what is stored of a ward.
-
-    Raises:
-        Problem: as ``rule_for_guardian``.
-    """
-    band, _ = AgeRepository(session).stated(shopper_id)
-    return rule_for_guardian(before, decisions, band=band, where=place(context, residence))
 
 
 def _refuse(judged: Mapping[Cell, Capacity]) -> None:

@@ -6,12 +6,14 @@ neither history nor receipts: these are the minor's own.
 """
 
 import base64
+import hmac
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from consent.ages import AgeBand, Capacity, bound, capacity, may_state
 from consent.purpose import CELLS, LIVE_STATES, Cell, Decision
+from consent.rights.clock import Residence
 from consent.service import etag, rates
 from consent.service.context import Context
 from consent.service.guardians import gate
@@ -25,11 +27,11 @@ from consent.service.shoppers import service as shoppers
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import Consents, Decisions
 from consent.service.tables import Shopper
-from consent.service.tokens import token_hash
 from consent.standing import ShopperConsent
 
 CODE_LASTS_MS: Final = 15 * 60 * 1000
 _CODE_BYTES: Final = 5
+_NO_CODE: Final = "No minor shows this code now; ask her for a new one."
 
 
 def read_age(context: Context, shopper_id: str, token: str) -> Age:
@@ -70,7 +72,33 @@ def restate(context: Context, session: Session, shopper: Shopper, band: AgeBand)
     if not may_state(before, at, band, now):
         raise Problem(409, "An older age band can be stated 30 days after the last one.")
     ages.state(shopper.id, band, time=now)
-    _end_what_does_not_count(context, session, shopper, before, band)
+    where = gate.place(context, shopper.residence)
+    _end_what_does_not_count(
+        context, session, shopper.id, was_bound=bound(before, where), band=band, where=where
+    )
+
+
+def relocate(context: Context, session: Session, shopper_id: str, residence: Residence) -> None:
+    """Store where a shopper says that she lives, in the transaction of her asking.
+
+    If she needs a guardian there and did not before, whatever she agreed to alone lapses; if she
+    needs one no more, so does what a guardian gave: she is asked anew.
+
+    Raises:
+        Problem: 404, no such shopper.
+    """
+    repository = ShopperRepository(session)
+    shopper = repository.find(shopper_id)
+    if shopper is None:
+        raise Problem(404, "There is no such shopper.")
+    band, _ = AgeRepository(session).stated(shopper_id)
+    was_bound = bound(band, gate.place(context, shopper.residence))
+    where = gate.place(context, residence)
+    repository.save_residence(shopper_id, residence)
+    if was_bound != bound(band, where):
+        _end_what_does_not_count(
+            context, session, shopper_id, was_bound=was_bound, band=band, where=where
+        )
 
 
 def show_code(context: Context, shopper_id: str, token: str) -> ShownCode:
@@ -79,6 +107,8 @@ def show_code(context: Context, shopper_id: str, token: str) -> ShownCode:
     Raises:
         Problem: 404, no such shopper, or not her token; 409, she needs no guardian or has one; 429.
     """
+    with context.database.reading() as session:
+        authorised(context, session, shopper_id, token)  # only her own tries are counted
     rates.check(context, "guardian", shopper_id)
     raw = context.settings.entropy(_CODE_BYTES)
     code, expires = base64.b32encode(raw).decode(), context.now_ms() + CODE_LASTS_MS
@@ -87,7 +117,9 @@ def show_code(context: Context, shopper_id: str, token: str) -> ShownCode:
         if not age.guardian_needed or age.guardian:
             raise Problem(409, "Only a minor who needs a guardian and has none gets a code.")
         GuardianRepository(session).add_code(
-            GuardianCode(code_hash=_code_hash(code), ward_id=shopper_id, expires_at=expires)
+            GuardianCode(
+                code_hash=_code_hash(context, code), ward_id=shopper_id, expires_at=expires
+            )
         )
     return ShownCode(code=f"{code[:4]}-{code[4:]}", expires_at=expires)
 
@@ -97,20 +129,26 @@ def adopt(context: Context, guardian_id: str, token: str, code: str) -> Ward:
 
     Raises:
         Problem: 404, not the guardian's token; 403, she has not just shown who she is; 409, she
-            has not stated that she is an adult; 422, no such code, or none any more; 429.
+            has not stated that she is an adult, or the minor has a guardian; 422, no such code, or
+            none any more; 429.
     """
+    with context.database.reading() as session:
+        _adult(context, session, guardian_id, token)  # only her own tries are counted
     rates.check(context, "guardian", guardian_id)
     with context.database.writing() as session:
-        _adult(context, session, guardian_id, token)
-        guardians, now = GuardianRepository(session), context.now_ms()
-        found = guardians.take_code(_code_hash(code), now=now)
+        now = context.now_ms()
+        found = GuardianRepository(session).take_code(_code_hash(context, code), now=now)
     # Used up in a transaction of its own, so that a refusal below never revives it.
     if found is None or found.ward_id == guardian_id:
-        raise Problem(422, "No minor shows this code now; ask her for a new one.")
+        raise Problem(422, _NO_CODE)
     with context.database.writing() as session:
         _adult(context, session, guardian_id, token)
         guardians = GuardianRepository(session)
-        if guardians.link(found.ward_id) is not None:
+        ward = ShopperRepository(session).find(found.ward_id)
+        age = None if ward is None else _age(context, session, ward)
+        if age is None or not age.guardian_needed:  # no more, since she asked for the code
+            raise Problem(422, _NO_CODE)
+        if age.guardian:
             raise Problem(409, "This minor has a guardian already.")
         link = GuardianLink(ward_id=found.ward_id, guardian_id=guardian_id, since=now)
         guardians.tie(link)
@@ -203,22 +241,27 @@ def _untie(context: Context, session: Session, ward_id: str) -> None:
 
 
 def _end_what_does_not_count(
-    context: Context, session: Session, shopper: Shopper, before: AgeBand, after: AgeBand
+    context: Context,
+    session: Session,
+    shopper_id: str,
+    *,
+    was_bound: bool,
+    band: AgeBand,
+    where: str,
 ) -> None:
-    where = gate.place(context, shopper.residence)
-    was_bound = bound(before, where)
-    if was_bound and not bound(after, where):
-        GuardianRepository(session).untie(shopper.id)
+    """End what somebody of this band, at this place, may not have agreed to alone."""
+    if was_bound and not bound(band, where):
+        GuardianRepository(session).untie(shopper_id)
 
     def doubtful(consent: ShopperConsent) -> frozenset[Cell]:
         return frozenset(
             cell
             for cell in _given(consent)
-            if was_bound or capacity(after, cell, where) is not Capacity.ALONE
+            if was_bound or capacity(band, cell, where) is not Capacity.ALONE
         )
 
-    records.settle(context, session, [shopper.id])
-    records.lapse(context, session, [shopper.id], doubtful)
+    records.settle(context, session, [shopper_id])
+    records.lapse(context, session, [shopper_id], doubtful)
 
 
 def _given(consent: ShopperConsent) -> frozenset[Cell]:
@@ -262,5 +305,7 @@ def _ward(session: Session, link: GuardianLink) -> Ward:
     return Ward(ward=link.ward_id, band=band, since=link.since, waiting=waiting)
 
 
-def _code_hash(code: str) -> str:
-    return token_hash(code.replace("-", ""))
+def _code_hash(context: Context, code: str) -> str:
+    """The HMAC that is stored of a code: a plain hash of so short a text would give it away."""
+    key = context.derived_key("guardian codes")
+    return hmac.digest(key, code.replace("-", "").encode(), "sha256").hex()

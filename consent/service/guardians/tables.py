@@ -19,7 +19,7 @@ class AgeStatement(Base, table=True):
 
 
 class GuardianCode(Base, table=True):
-    """A short code that a minor shows her guardian: its hash, and until when it links them."""
+    """A short code that a minor shows her guardian: its HMAC, and until when it links them."""
 
     __tablename__ = "guardian_code"
 

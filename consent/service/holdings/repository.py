@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Table, delete, false, or_, select, update
+from sqlalchemy import Column, ColumnElement, Table, delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from consent.service.tables import METADATA
@@ -45,10 +45,6 @@ class HoldingsRepository:
         for row in found.mappings():
             yield dict(row)
 
-    def count(self, table: str) -> int:
-        """How many rows of a table are hers."""
-        return sum(1 for _ in self.rows(table))
-
     def delete(self, table: str, *, unless_in: str | None = None) -> None:
         """Delete her rows of a table; with ``unless_in`` those that no row of that one refers to.
 
@@ -59,11 +55,6 @@ class HoldingsRepository:
         if unless_in is not None:
             statement = statement.where(~_referred(source, METADATA.tables[unless_in]))
         self._session.execute(statement)
-
-    def empty(self, table: str, column: str) -> None:
-        """Blank a text column of her rows."""
-        source = METADATA.tables[table]
-        self._session.execute(update(source).where(self._hers(table)).values({column: ""}))
 
     def _hers(self, table: str) -> ColumnElement[bool]:
         return _belongs(METADATA.tables[table], self._shopper, ())

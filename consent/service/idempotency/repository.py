@@ -22,13 +22,13 @@ class KeyedRepository:
         self._session.add(row)
         self._session.flush()
 
-    def mark_changed(self, key_hash: str) -> None:
-        """Note that the request changed something in this transaction."""
-        self._set(key_hash, changed=True)
+    def mark_changed(self, key_hash: str, *, claimed_until: int) -> bool:
+        """Note that the request changes something in this transaction; whether it has its claim."""
+        return self._set(key_hash, claimed_until, changed=True)
 
-    def keep(self, key_hash: str, answer: bytes) -> None:
-        """Store the answer."""
-        self._set(key_hash, answer=answer)
+    def keep(self, key_hash: str, answer: bytes, *, claimed_until: int) -> None:
+        """Store the answer, if the request has its claim still."""
+        self._set(key_hash, claimed_until, answer=answer)
 
     def forget(self, key_hash: str) -> None:
         """Delete a request."""
@@ -38,7 +38,12 @@ class KeyedRepository:
         """Delete the requests whose time is over."""
         self._session.execute(delete(KeyedRequest).where(col(KeyedRequest.expires_at) <= now))
 
-    def _set(self, key_hash: str, **values: object) -> None:
-        self._session.execute(
-            update(KeyedRequest).where(col(KeyedRequest.key_hash) == key_hash).values(**values)
+    def _set(self, key_hash: str, claimed_until: int, **values: object) -> bool:
+        query = update(KeyedRequest).where(
+            col(KeyedRequest.key_hash) == key_hash,
+            col(KeyedRequest.claimed_until) == claimed_until,
         )
+        changed = self._session.execute(
+            query.values(**values).returning(col(KeyedRequest.key_hash))
+        )
+        return bool(changed.all())

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consent.service.context import Context
 from consent.service.database import BEFORE_COMMIT
 from consent.service.idempotency import service
-from consent.service.idempotency.service import Answer, Keyed
+from consent.service.idempotency.service import Answer, Claim, Keyed
 from consent.service.principals import identify
 from consent.service.problems import Problem, problem_response
 from consent.service.routes import Operation, Paths, operations
@@ -64,36 +64,38 @@ class Once:
             await self._app(scope, _again(body, receive), send)  # it will refuse
             return
         try:
-            answer = await run_in_threadpool(service.claim, self._context, request)
+            made = await run_in_threadpool(service.claim, self._context, request)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
-        if answer is not None:
-            headers = {**answer.headers, "Idempotency-Replayed": "true"}
-            await Response(answer.body, answer.status, headers)(scope, receive, send)
+        if isinstance(made, Answer):
+            headers = {**made.headers, "Idempotency-Replayed": "true"}
+            await Response(made.body, made.status, headers)(scope, receive, send)
             return
-        await self._execute(request, scope, _again(body, receive), send)
+        await self._execute(request, made, scope, _again(body, receive), send)
 
-    async def _execute(self, request: Keyed, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _execute(
+        self, request: Keyed, claim: Claim, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         sent: list[Message] = []
 
         async def collect(message: Message) -> None:
             sent.append(message)
 
-        mark = BEFORE_COMMIT.set(partial(service.mark_changed, self._context, request))
+        mark = BEFORE_COMMIT.set(partial(service.mark_changed, claim))
         try:
             await self._app(scope, receive, collect)
         except BaseException:
             BEFORE_COMMIT.reset(mark)
-            await run_in_threadpool(service.drop, self._context, request, failed=True)
+            await run_in_threadpool(service.drop, self._context, claim, failed=True)
             raise
         BEFORE_COMMIT.reset(mark)
         status: int = sent[0]["status"]
         if status == _CREATED:
-            await run_in_threadpool(service.keep, self._context, request, _answer(sent))
+            await run_in_threadpool(service.keep, self._context, request, claim, _answer(sent))
         else:
             failed = status >= 500
-            await run_in_threadpool(service.drop, self._context, request, failed=failed)
+            await run_in_threadpool(service.drop, self._context, claim, failed=failed)
         for message in sent:
             await send(message)
 

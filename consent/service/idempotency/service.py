@@ -6,6 +6,7 @@ the same key again            answer
 after a success               the same answer, with ``Idempotency-Replayed: true``; nothing is done
 with another request          422
 while the first is running    409 with Retry-After
+after over a minute of that   as after a crash; the first can change nothing any more
 after the first was refused   executed: a refusal changed nothing
 after a crash                 executed, if the first changed nothing; else 409, look what was done
 after 24 hours                executed: the key is forgotten
@@ -23,8 +24,6 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
 from consent.service.context import Context
@@ -71,21 +70,30 @@ class Keyed:
     def key_hash(self, context: Context) -> str:
         """Under which the request is stored."""
         parts = "\0".join((self.caller, self.route, self.key)).encode("utf-8", "surrogateescape")
-        return hmac.digest(_derive(context, b"names", b""), parts, "sha256").hex()
+        return hmac.digest(context.derived_key("idempotency names"), parts, "sha256").hex()
 
     def cipher(self, context: Context) -> AESGCM:
         """What its answer is encrypted with: nobody has it without the key that was sent."""
-        return AESGCM(_derive(context, b"answers", self.key.encode()))
+        return AESGCM(context.derived_key("idempotency answers", salt=self.key.encode()))
 
 
-def claim(context: Context, request: Keyed) -> Answer | None:
-    """Take a request on; None means: execute it, then ``keep`` or ``drop`` it.
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """That a request is being executed: under which name, and until when nobody else may begin."""
+
+    key_hash: str
+    until: int
+
+
+def claim(context: Context, request: Keyed) -> Answer | Claim:
+    """Take a request on: execute it, then ``keep`` or ``drop`` the claim; or the answer it had.
 
     Raises:
         Problem: 422, the key was used for another request; 409, the first is running, or it changed
             something and its answer was lost.
     """
     key_hash, now = request.key_hash(context), context.now_ms()
+    made = Claim(key_hash=key_hash, until=now + CLAIMED_MS)
     with context.database.writing() as session:
         kept = KeyedRepository(session)
         kept.prune(now=now)
@@ -99,36 +107,41 @@ def claim(context: Context, request: Keyed) -> Answer | None:
             KeyedRequest(
                 key_hash=key_hash,
                 fingerprint=request.fingerprint,
-                claimed_until=now + CLAIMED_MS,
+                claimed_until=made.until,
                 expires_at=now + KEPT_MS,
             )
         )
-    return None
+    return made
 
 
-def mark_changed(context: Context, request: Keyed, session: Session) -> None:
-    """Note in a transaction that the request changes something there."""
-    KeyedRepository(session).mark_changed(request.key_hash(context))
+def mark_changed(claim: Claim, session: Session) -> None:
+    """Note in a transaction that the request changes something there.
+
+    Raises:
+        Problem: 409, it took so long that another one took it on: this one may change nothing.
+    """
+    if not KeyedRepository(session).mark_changed(claim.key_hash, claimed_until=claim.until):
+        raise Problem(409, "This took too long and was begun anew; look what was done.")
 
 
-def keep(context: Context, request: Keyed, answer: Answer) -> None:
+def keep(context: Context, request: Keyed, claim: Claim, answer: Answer) -> None:
     """Store the answer of a request that succeeded."""
     nonce = context.settings.entropy(_NONCE_BYTES)
     plain = canonical(
         {"status": answer.status, "headers": answer.headers, "body": answer.body.decode()}
     )
-    key_hash = request.key_hash(context)
-    sealed = nonce + request.cipher(context).encrypt(nonce, plain, key_hash.encode())
+    sealed = nonce + request.cipher(context).encrypt(nonce, plain, claim.key_hash.encode())
     with context.database.writing() as session:
-        KeyedRepository(session).keep(key_hash, sealed)
+        KeyedRepository(session).keep(claim.key_hash, sealed, claimed_until=claim.until)
 
 
-def drop(context: Context, request: Keyed, *, failed: bool) -> None:
+def drop(context: Context, claim: Claim, *, failed: bool) -> None:
     """Forget a request that was refused; one that ``failed`` only if it changed nothing."""
     with context.database.writing() as session:
         kept = KeyedRepository(session)
-        row = kept.find(request.key_hash(context))
-        if row is not None and not (failed and row.changed):
+        row = kept.find(claim.key_hash)
+        mine = row is not None and row.claimed_until == claim.until
+        if row is not None and mine and not (failed and row.changed):
             kept.forget(row.key_hash)
 
 
@@ -155,10 +168,3 @@ def _opened(context: Context, request: Keyed, row: KeyedRequest) -> Answer:
         raise Problem(409, "This was done before and can't be shown again.") from error
     found: dict[str, Any] = json.loads(plain)
     return Answer(status=found["status"], headers=found["headers"], body=found["body"].encode())
-
-
-def _derive(context: Context, what: bytes, salt: bytes) -> bytes:
-    derive = HKDF(
-        algorithm=SHA256(), length=32, salt=salt or None, info=b"fedcart idempotency " + what
-    )
-    return derive.derive(context.key.private_bytes_raw())

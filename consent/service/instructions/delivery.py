@@ -9,9 +9,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from consent.client_record import MAX_AGE_S
 from consent.instruction import FINAL_STATES, InstructionState
 from consent.instruction_report import FetchRequest, Report
-from consent.participation import MAX_AGE_S
 from consent.service.context import Context
 from consent.service.instructions import service
 from consent.service.instructions.repository import InstructionRepository

@@ -1,6 +1,6 @@
 """How far a shopper's instructions have come, told by their history alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -49,8 +49,18 @@ def of_request(
     context: Context, session: Session, shopper_id: str, request: str
 ) -> list[InstructionStatus]:
     """How the instructions of one request of a shopper stand."""
-    rows = InstructionRepository(session).of_request(shopper_id, request)
-    return statuses(context, session, rows)
+    return of_requests(context, session, shopper_id, [request])[request]
+
+
+def of_requests(
+    context: Context, session: Session, shopper_id: str, requests: Collection[str]
+) -> dict[str, list[InstructionStatus]]:
+    """How the instructions of some requests of a shopper stand, by request."""
+    rows = InstructionRepository(session).of_requests(shopper_id, requests)
+    found: dict[str, list[InstructionStatus]] = {request: [] for request in requests}
+    for row, status in zip(rows, statuses(context, session, rows), strict=True):
+        found[row.request or ""].append(status)
+    return found
 
 
 def statuses(
@@ -68,6 +78,14 @@ def last_report(events: Sequence[InstructionEvent]) -> SignedRecord | None:
     """The signed report that the latest state rests on, if one does."""
     data = events[-1].report
     return None if data is None else SignedRecord.from_bytes(data)
+
+
+def state_of(row: InstructionRow, events: Sequence[InstructionEvent], now: int) -> InstructionState:
+    """The latest state; what is over time counts as expired, whether or not it was written down."""
+    state = InstructionState(events[-1].state)
+    return (
+        InstructionState.EXPIRED if state not in FINAL_STATES and row.expires_at <= now else state
+    )
 
 
 def _status(
@@ -88,7 +106,7 @@ def _status(
         request=row.request,
         issued_at=row.issued_at,
         expires_at=row.expires_at,
-        state=_state(row, events, now),
+        state=state_of(row, events, now),
         steps=[
             InstructionStep(state=InstructionState(event.state), time=event.time)
             for event in events
@@ -96,14 +114,6 @@ def _status(
         outcome=report and report.outcome,
         counts={} if report is None else dict(report.counts),
         carried_out_at=report and report.at,
-    )
-
-
-def _state(row: InstructionRow, events: Sequence[InstructionEvent], now: int) -> InstructionState:
-    """The latest state; what is over time counts as expired, whether or not it was written down."""
-    state = InstructionState(events[-1].state)
-    return (
-        InstructionState.EXPIRED if state not in FINAL_STATES and row.expires_at <= now else state
     )
 
 

@@ -206,12 +206,15 @@ class InstructionRepository:
         )
         return list(self._session.scalars(query.order_by(col(InstructionRow.id))))
 
-    def of_request(self, shopper_id: str, request: str) -> list[InstructionRow]:
-        """The instructions that one request of a shopper caused."""
-        query = select(InstructionRow).where(
-            col(InstructionRow.shopper_id) == shopper_id, col(InstructionRow.request) == request
-        )
-        return list(self._session.scalars(query.order_by(col(InstructionRow.id))))
+    def of_requests(self, shopper_id: str, requests: Iterable[str]) -> list[InstructionRow]:
+        """The instructions that some requests of a shopper caused."""
+        found: list[InstructionRow] = []
+        for part in chunks(requests):
+            query = select(InstructionRow).where(
+                col(InstructionRow.shopper_id) == shopper_id, col(InstructionRow.request).in_(part)
+            )
+            found += self._session.scalars(query.order_by(col(InstructionRow.id)))
+        return found
 
     def history(self, ids: Iterable[str]) -> dict[str, list[InstructionEvent]]:
         """What became of some instructions, oldest first."""

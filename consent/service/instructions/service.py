@@ -124,17 +124,6 @@ def client_replaced(
     _issue(context, session, orders)
 
 
-def write_expiries(context: Context) -> int:
-    """Close every instruction whose time is over, a batch a transaction; returns how many."""
-    done = 0
-    while True:
-        with context.database.writing() as session:
-            closed = expire(context, session)
-        done += closed
-        if closed < _BATCH:
-            return done
-
-
 def expire(context: Context, session: Session, *, client: str | None = None) -> int:
     """Close a batch of instructions whose time is over, and delete their details."""
     repository, now = InstructionRepository(session), context.now_ms()

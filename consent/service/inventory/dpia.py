@@ -2,7 +2,7 @@
 
 The risks are those of the threat model, with what is claimed against each and what is not. How
 likely and how severe they are is this project's own judgement, which a controller reviews; the
-figures are those of the running service, counts of shoppers rounded.
+figures are those of the running service, rounded, as they were counted last.
 """
 
 from collections.abc import Sequence
@@ -165,9 +165,10 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "dct:issued": moment(facts.made_at),
         "fedcart:description": ropa_json(facts),
         "fedcart:figures": {
-            "shoppers": rounded(facts.shoppers),
-            "giving": {purpose: rounded(count) for purpose, count in facts.giving.items()},
-            "withdrawals_honoured": facts.withdrawals,
+            "counted_at": moment(facts.figures.counted_at),
+            "shoppers": rounded(facts.figures.shoppers),
+            "giving": {purpose: rounded(count) for purpose, count in facts.figures.giving.items()},
+            "withdrawals_honoured": rounded(facts.figures.withdrawals),
             "spent": {task: vars(spent) for task, spent in facts.spent.items()},
         },
         "fedcart:necessity": list(NECESSITY),
@@ -181,15 +182,19 @@ def to_json(facts: Facts) -> dict[str, Any]:
 
 
 def _description(facts: Facts, say: Say, language: Language) -> Section:
-    rows = [[say("Shoppers"), rounded(facts.shoppers)]]
+    figures = facts.figures
+    rows = [
+        [say("When shoppers and withdrawals were counted"), moment(figures.counted_at)],
+        [say("Shoppers"), rounded(figures.shoppers)],
+    ]
     rows += [
         [
             say("Shoppers who say yes: {purpose}").format(purpose=PURPOSES[language][purpose]),
             rounded(count),
         ]
-        for purpose, count in facts.giving.items()
+        for purpose, count in figures.giving.items()
     ]
-    rows += [[say("Withdrawals that were honoured"), str(facts.withdrawals)]]
+    rows += [[say("Withdrawals that were honoured"), rounded(figures.withdrawals)]]
     rows += [[say("Points a round"), str(facts.points_per_round)]]
     for policy in facts.policies:
         task, round_id, purposes, data, clipping, noise, cohort, epsilon, delta = policy_row(
@@ -216,8 +221,8 @@ def _description(facts: Facts, say: Say, language: Language) -> Section:
         rows=rows,
         remark=say(
             "Clients train on data that shoppers agreed to and send sealed, noisy contributions; "
-            "the record of processing activities says what for and who gets what. Counts of "
-            "shoppers are rounded down to tens."
+            "the record of processing activities says what for and who gets what. Shoppers and "
+            "withdrawals are rounded down to tens."
         ),
     )
 

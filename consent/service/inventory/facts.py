@@ -6,9 +6,9 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from consent.notice import Terms
-from consent.purpose import Purpose
 from consent.receipt import Controller
 from consent.service.context import Context
+from consent.service.inventory.figures import Figures
 from consent.service.inventory.repository import InventoryRepository
 from consent.service.inventory.tables import AttackAudit
 from consent.service.notices.repository import NoticeRepository
@@ -50,27 +50,24 @@ class Facts:
     policies: tuple[Manifest, ...]
     retention: tuple[RetentionRule, ...]
     points_per_round: int
-    shoppers: int
-    giving: dict[Purpose, int]
-    withdrawals: int
+    figures: Figures
     spent: dict[TaskName, Spent]
     attacks: tuple[AttackAudit, ...]
 
 
-def gather(context: Context, session: Session) -> Facts:
-    """The facts as one transaction sees them.
+def gather(context: Context, session: Session, figures: Figures) -> Facts:
+    """The facts as one transaction sees them, with figures that were counted before.
 
     Raises:
         InvalidInputError: no notice is published.
     """
-    notices, figures = NoticeRepository(session), InventoryRepository(session)
+    notices, inventory = NoticeRepository(session), InventoryRepository(session)
     current = notices.history().current
     if current is None:
         raise InvalidInputError("No notice is published, so there is nothing to record yet.")
-    settings, now = context.settings, context.now_ms()
-    giving = figures.giving(now=now)
+    settings = context.settings
     return Facts(
-        made_at=now,
+        made_at=context.now_ms(),
         controller=settings.controller,
         issuer=settings.issuer,
         notice=current,
@@ -79,21 +76,19 @@ def gather(context: Context, session: Session) -> Facts:
         policies=_policies(context, session),
         retention=tuple(schedule(context)),
         points_per_round=settings.incentive.points_per_round,
-        shoppers=figures.shoppers(),
-        giving={purpose: giving.get(purpose, 0) for purpose in Purpose},
-        withdrawals=figures.withdrawals(),
+        figures=figures,
         spent={
             TaskName(task): Spent(
                 releases=found[0], without_noise=found[1], epsilon=found[2], delta=found[3]
             )
-            for task, found in figures.spent().items()
+            for task, found in inventory.spent().items()
         },
-        attacks=tuple(figures.attacks()),
+        attacks=tuple(inventory.attacks()),
     )
 
 
 def rounded(count: int) -> str:
-    """A count of shoppers that tells nothing of any one: to the tens, and never a small one."""
+    """A count that tells nothing of any one shopper: down to tens, and never a small one."""
     if count < ROUNDED_TO:
         return f"< {ROUNDED_TO}"
     return str(count // ROUNDED_TO * ROUNDED_TO)

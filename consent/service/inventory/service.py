@@ -1,14 +1,14 @@
 """Giving out the record of processing and the impact assessment; recording attacks."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
-from types import ModuleType
-from typing import Final
+from typing import Any, Final, Protocol
 
 from consent.notice import Language
 from consent.service.audit import service as audit
 from consent.service.context import Context
-from consent.service.inventory import dpia, ropa
+from consent.service.inventory import dpia, figures, ropa
 from consent.service.inventory.document import Document
 from consent.service.inventory.facts import Facts, gather
 from consent.service.inventory.repository import InventoryRepository
@@ -30,7 +30,17 @@ class Kind(StrEnum):
     DPIA = "dpia"
 
 
-_MAKERS: Final[dict[Kind, ModuleType]] = {Kind.ROPA: ropa, Kind.DPIA: dpia}
+class Maker(Protocol):
+    """Makes one kind of record of the facts."""
+
+    def document(self, facts: Facts, language: Language) -> Document:
+        """The record in a language."""
+
+    def to_json(self, facts: Facts) -> dict[str, Any]:
+        """The record as JSON."""
+
+
+_MAKERS: Final[Mapping[Kind, Maker]] = {Kind.ROPA: ropa, Kind.DPIA: dpia}
 
 
 def export(context: Context, token: str, kind: Kind, how: Format, language: Language) -> str:
@@ -48,14 +58,14 @@ def read(context: Context, token: str, kind: Kind, language: Language) -> Docume
     Raises:
         Problem: 401 or 404, neither an operator nor an auditor.
     """
-    found: Document = _MAKERS[kind].document(_read(context, token, kind, "page"), language)
-    return found
+    return _MAKERS[kind].document(_read(context, token, kind, "page"), language)
 
 
 def write(context: Context, kind: Kind, how: Format, language: Language) -> str:
-    """A record for the command line, where whoever calls owns the service."""
+    """A record for the command line, where whoever calls owns the service; counted anew."""
+    counted = figures.renew(context)
     with context.database.reading() as session:
-        facts = gather(context, session)
+        facts = gather(context, session, counted)
     return written(facts, kind, how, language)
 
 
@@ -64,7 +74,7 @@ def written(facts: Facts, kind: Kind, how: Format, language: Language) -> str:
     maker = _MAKERS[kind]
     if how is Format.JSON:
         return json.dumps(maker.to_json(facts), ensure_ascii=False, indent=2, sort_keys=True)
-    made: Document = maker.document(facts, language)
+    made = maker.document(facts, language)
     return made.csv() if how is Format.CSV else made.html()
 
 
@@ -92,8 +102,12 @@ def record_attack(context: Context, token: str, report: AttackReport) -> Recorde
 def _read(context: Context, token: str, kind: Kind, how: str) -> Facts:
     with context.database.reading() as session:
         required(context, session, token, Role.OPERATOR, Role.AUDITOR)
-        facts = gather(context, session)
-    with context.database.writing() as session:  # counting a million shoppers holds no lock
+        counted = figures.stored(session)
+    if counted is None:  # before the job has counted for the first time
+        counted = figures.renew(context)
+    with context.database.reading() as session:
+        facts = gather(context, session, counted)
+    with context.database.writing() as session:  # for one row, before anything is given out
         reader = required(context, session, token, Role.OPERATOR, Role.AUDITOR)
         audit.record(context, session, reader, f"{kind}.exported", details={"format": how})
     return facts

@@ -1,8 +1,18 @@
-"""The table of evidence: attacks that somebody ran against a released model."""
+"""The tables of the inventory: counted figures, and attacks that somebody ran against a model."""
 
 from sqlmodel import Field
 
 from consent.service.tables import APPEND_ONLY, BIG, Base
+
+
+class Figure(Base, table=True):
+    """A count over every shopper, as it was at a time; the next count takes its place."""
+
+    __tablename__ = "figure"
+
+    name: str = Field(primary_key=True)
+    value: int = Field(sa_type=BIG)
+    counted_at: int = Field(sa_type=BIG)
 
 
 class AttackAudit(Base, table=True):

@@ -84,18 +84,10 @@ def own(
         after = -1 if cursor is None else cursor
         events = LogRepository(session).events_after(shopper_id, after, limit=limit)
     proof = prove(context, shopper_id, events)
-    proved = [
-        ProvedEvent(
-            event=LoggedEventSchema(**asdict(event)),
-            index=leaf.index,
-            path=[b64(part) for part in leaf.path],
-        )
-        for (_, event), leaf in zip(events, proof.leaves, strict=True)
-    ]
     return OwnLog(
         head=SignedRecordSchema(**proof.head.to_json()),
         key=b64(proof.key),
-        events=proved,
+        events=proved(events, proof),
         next=events[-1][0] if len(events) == limit else None,
     )
 
@@ -119,6 +111,18 @@ def prove(context: Context, shopper_id: str, events: Sequence[tuple[int, LoggedE
         for (leaf, _), path in zip(events, paths, strict=True)
     )
     return LogProof(head=record, key=key, leaves=leaves)
+
+
+def proved(events: Sequence[tuple[int, LoggedEvent]], proof: LogProof) -> list[ProvedEvent]:
+    """Some events, each with its part of the proof that ``prove`` made of them."""
+    return [
+        ProvedEvent(
+            event=LoggedEventSchema(**asdict(event)),
+            index=leaf.index,
+            path=[b64(part) for part in leaf.path],
+        )
+        for (_, event), leaf in zip(events, proof.leaves, strict=True)
+    ]
 
 
 def _current(session: Session) -> SignedRecord | None:

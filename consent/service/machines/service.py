@@ -4,13 +4,12 @@ They are made on the service's own machine, by command. Over HTTP they can be lo
 and never made, so no token and no login can get a token of a wider role than its own.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from consent.participation import NAME_PATTERN
+from consent.participation import is_name
 from consent.service.accounts.tables import ApiToken
 from consent.service.audit import service as audit
 from consent.service.context import Context
@@ -25,7 +24,6 @@ MACHINE_ROLES: Final = (Role.STORE, Role.AUDITOR, Role.OPERATOR)
 MAX_DAYS: Final = 3653  # ten years
 _PREFIX: Final = "fct_"  # tells it from other tokens, for readers and scanners
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_NAME: Final = re.compile(NAME_PATTERN.replace("$", r"\Z"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ def add(context: Context, role: str, name: str, *, days: int | None = None) -> N
     """
     if role not in MACHINE_ROLES:
         raise InvalidInputError(f"Expected the role as one of {', '.join(MACHINE_ROLES)}.")
-    if not _NAME.match(name):
+    if not is_name(name):
         raise InvalidInputError("A token's name has 1 to 128 letters, digits or . _ : - .")
     if days is not None and not 1 <= days <= MAX_DAYS:
         raise InvalidInputError(f"Expected days={days} within 1..{MAX_DAYS}.")

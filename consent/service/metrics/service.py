@@ -5,12 +5,12 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from consent.service.context import Context
-from consent.service.metrics.repository import NumbersRepository
 from consent.service.metrics.schemas import Numbers
 from consent.service.principals import Role, required
 from consent.service.records.repository import LogRepository
 from consent.service.retention.repository import RunRepository
-from consent.service.webhooks.repository import OutboxRepository
+from consent.service.rights.repository import RightsRepository
+from consent.service.webhooks.repository import EndpointRepository, OutboxRepository
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -49,12 +49,12 @@ def overview(context: Context, token: str) -> Numbers:
 
 def numbers(context: Context, session: Session) -> Numbers:
     """The numbers that only the database has, in the caller's transaction."""
-    open_requests, overdue = NumbersRepository(session).requests(now=context.now_ms())
+    rights = RightsRepository(session)
     return Numbers(
         log_size=LogRepository(session).size(),
-        requests_open=open_requests,
-        requests_overdue=overdue,
+        requests_open=rights.count_open(),
+        requests_overdue=rights.count_open(due_before=context.now_ms()),
         webhook_backlog=OutboxRepository(session).waiting(),
-        webhooks_disabled=NumbersRepository(session).disabled_webhooks(),
+        webhooks_disabled=EndpointRepository(session).disabled(),
         retention_last_success=RunRepository(session).last_success(),
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path
 
 from consent.service.accounts.service import LOGIN_ROLES
 from consent.service.auth import BearerToken, scope
@@ -34,7 +34,6 @@ def own(token: BearerToken, context: ContextDep) -> Identities:
     openapi_extra=_OF_LOGINS,
     responses=answers(401, 403, 404, 409, 422),
 )
-def unlink(identity: IdentityId, token: BearerToken, context: ContextDep) -> Response:
+def unlink(identity: IdentityId, token: BearerToken, context: ContextDep) -> None:
     """Delete an identity and end the logins that it opened. The last way in can't be deleted."""
     service.unlink(context, token, identity)
-    return Response(status_code=204)

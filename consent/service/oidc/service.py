@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
 from consent.origin import Origin, local_path
@@ -223,8 +221,7 @@ def unlink(context: Context, token: str, identity_id: str) -> None:
 
 def subject_hash(context: Context, issuer: str, subject: str) -> str:
     """A provider's subject as the database has it; without the service's key it says nothing."""
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedcart federated subjects")
-    secret = derive.derive(context.key.private_bytes_raw())
+    secret = context.derived_key("federated subjects")
     message = f"{len(issuer)}:{issuer}{subject}".encode("utf-8", "surrogatepass")
     return hmac.digest(secret, message, "sha256").hex()
 

@@ -1,10 +1,8 @@
 """HTTP endpoints for pairing devices."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Path
-
-from consent.service.auth import BearerToken, scope
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
 from consent.service.pairing import service
 from consent.service.pairing.schemas import CodeWish, NewCode, PairedClients, PairedDevice
@@ -15,7 +13,6 @@ from consent.service.schemas import SignedRecordSchema, Thumbprint
 from crypto.wire import SignedRecord
 
 router = APIRouter(prefix="/v1", tags=["pairing"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
 @router.post(

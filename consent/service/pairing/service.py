@@ -9,13 +9,11 @@ code needs a login with a fresh proof: a device can't bring in another device by
 import hmac
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
 from consent import pairing as rules
+from consent.client_record import MAX_AGE_S
 from consent.pairing import PairingRequest
-from consent.participation import MAX_AGE_S
 from consent.service import rates
 from consent.service.accounts.repository import AccountRepository
 from consent.service.accounts.service import signed_in
@@ -37,6 +35,7 @@ from consent.service.shoppers.schemas import ClientKey, ClientKind
 from consent.service.tables import Shopper
 from consent.service.tokens import token_hash
 from consent.tasks.task import TaskName
+from consent.typed_codes import as_shown
 from crypto.wire import SignedRecord, b64, public_bytes
 
 CODE_LASTS_MS: Final = 10 * 60 * 1000
@@ -50,11 +49,11 @@ def new_code(context: Context, shopper_id: str, token: str, request: CodeWish) -
         Problem: 401, nobody's token; 403, no fresh proof; 404, no such shopper, or not her login;
             429, too many codes.
     """
+    with context.database.reading() as session:
+        _may_ask(context, session, shopper_id, token)  # only her own tries are counted
     rates.check(context, "pairing", f"shopper {shopper_id}")
     with context.database.writing() as session:
-        principal, _ = signed_in(context, session, token)
-        authorised(context, session, shopper_id, token)
-        proved(context, principal)
+        _may_ask(context, session, shopper_id, token)
         codes, now = PairingRepository(session), context.now_ms()
         codes.forget_expired(now)
         code = rules.new_code(context.settings.entropy)
@@ -69,7 +68,7 @@ def new_code(context: Context, shopper_id: str, token: str, request: CodeWish) -
             expires_at=now + CODE_LASTS_MS,
         )
         codes.replace_code(row)
-    return NewCode(code=rules.as_shown(code), expires_at=row.expires_at)
+    return NewCode(code=as_shown(code), expires_at=row.expires_at)
 
 
 def pair(context: Context, record: SignedRecord, *, peer: str) -> PairedDevice:
@@ -130,6 +129,13 @@ def unpair(context: Context, shopper_id: str, token: str, client_id: str) -> Non
             raise Problem(404, "There is no such client of this shopper.")
         if not by_code[client_id] and AccountRepository(session).of_shopper(shopper_id):
             _drop_first_token(context, session, shopper)
+
+
+def _may_ask(context: Context, session: Session, shopper_id: str, token: str) -> None:
+    """Refuse whoever is not the shopper in a login that she has just proved."""
+    principal, _ = signed_in(context, session, token)
+    authorised(context, session, shopper_id, token)
+    proved(context, principal)
 
 
 def _used_up(context: Context, session: Session, typed: str) -> PairingCode | None:
@@ -204,6 +210,4 @@ def _label(tie: Tie) -> str:
 
 
 def _mac(context: Context, code: str) -> str:
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedcart pairing codes")
-    key = derive.derive(context.key.private_bytes_raw())
-    return hmac.digest(key, code.encode(), "sha256").hex()
+    return hmac.digest(context.derived_key("pairing codes"), code.encode(), "sha256").hex()

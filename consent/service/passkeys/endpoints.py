@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request
 
 from consent.origin import site_origin
 from consent.service.accounts.schemas import OpenedSession
@@ -108,10 +108,9 @@ def begin_step_up(token: BearerToken, party: PartyDep, context: ContextDep) -> O
 )
 def finish_step_up(
     request: PasskeyProof, token: BearerToken, party: PartyDep, context: ContextDep
-) -> Response:
+) -> None:
     """Show once more who one is, with what the passkey signed."""
     service.finish_step_up(context, token, party, request.credential)
-    return Response(status_code=204)
 
 
 @router.patch(
@@ -130,7 +129,6 @@ def rename(
     openapi_extra=_OF_LOGINS,
     responses=answers(401, 403, 404, 409, 422),
 )
-def delete(passkey: PasskeyId, token: BearerToken, context: ContextDep) -> Response:
+def delete(passkey: PasskeyId, token: BearerToken, context: ContextDep) -> None:
     """Delete a passkey and end the logins that it opened. The last way in can't be deleted."""
     service.delete(context, token, passkey)
-    return Response(status_code=204)

@@ -50,6 +50,10 @@ class PasskeyRepository:
         self._session.delete(passkey)
         self._session.flush()
 
+    def delete_all(self, account_id: str) -> None:
+        """Delete every passkey of an account."""
+        self._session.execute(delete(Passkey).where(col(Passkey.account_id) == account_id))
+
     def add_challenge(self, challenge: WebauthnChallenge, *, now: int) -> None:
         """Add a challenge, and forget those whose time is over."""
         self._session.execute(

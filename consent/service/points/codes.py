@@ -8,12 +8,11 @@ import base64
 import hmac
 from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
-from consent.participation import MAX_AGE_S
-from consent.redemption import Redemption, as_shown
+from consent.client_record import MAX_AGE_S
+from consent.redemption import Redemption
+from consent.retention import DAY_MS
 from consent.service import rates
 from consent.service.context import Context
 from consent.service.points.repository import PointsRepository
@@ -24,9 +23,9 @@ from consent.service.problems import Problem
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import ClientKind
 from consent.service.tokens import token_hash
+from consent.typed_codes import as_shown
 from crypto.wire import SignedRecord
 
-_DAY_MS: Final = 24 * 60 * 60 * 1000
 _CODE_BYTES: Final = 15
 MAX_SHOWN: Final = 100
 
@@ -161,7 +160,7 @@ def _made(context: Context, shopper_id: str, points: int, request_hash: str) -> 
         points=points,
         value=context.settings.incentive.value(points),
         created_at=now,
-        expires_at=now + context.settings.incentive.code_days * _DAY_MS,
+        expires_at=now + context.settings.incentive.code_days * DAY_MS,
     )
 
 
@@ -173,7 +172,6 @@ def _shown(context: Context, code: DiscountCode) -> str:
 
 
 def _text(context: Context, code_id: str) -> str:
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"fedcart discount codes")
-    key = derive.derive(context.key.private_bytes_raw())
+    key = context.derived_key("discount codes")
     code = hmac.digest(key, code_id.encode(), "sha256")[:_CODE_BYTES]
     return base64.b32encode(code).decode()

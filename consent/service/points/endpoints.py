@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Query
 
 from consent.notice import Language
-from consent.service.auth import BearerToken, scope
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
 from consent.service.points import codes, service
 from consent.service.points.schemas import (
@@ -21,7 +21,6 @@ from consent.service.schemas import SignedRecordSchema
 from crypto.wire import SignedRecord
 
 router = APIRouter(prefix="/v1", tags=["value sharing"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 IdempotencyKey = Annotated[
     str,
     Header(

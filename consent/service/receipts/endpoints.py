@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from consent.log.head import MAX_SIZE
 from consent.notice import Language
 from consent.receipt import MEDIA_TYPE
-from consent.service.auth import BearerToken, scope
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
 from consent.service.principals import Role
 from consent.service.problems import answers
@@ -16,7 +16,6 @@ from consent.service.receipts import page, service
 from consent.service.receipts.schemas import Receipts
 
 router = APIRouter(prefix="/v1/shoppers/{shopper}/receipts", tags=["receipts"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
 @router.get("", responses=answers(401, 404, 422), openapi_extra=scope(Role.SHOPPER))

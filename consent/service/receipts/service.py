@@ -1,6 +1,9 @@
 """Making receipts: what was recorded, who answers for it, and its place in the log."""
 
+from collections.abc import Mapping, Sequence
+
 from consent.log.leaf import LoggedEvent
+from consent.notice import Language
 from consent.receipt import Receipt, sign_receipt
 from consent.service.context import Context
 from consent.service.log.service import prove
@@ -43,7 +46,8 @@ def history(
         authorised(context, session, shopper_id, token)
         log = LogRepository(session)
         epochs = ReceiptRepository(session).before(shopper_id, before, limit=limit)
-        return [[event for _, event in log.events_of_epoch(shopper_id, each)] for each in epochs]
+        events = log.events_by_epoch(shopper_id, epochs)
+    return [events[each] for each in epochs]
 
 
 def read(context: Context, shopper_id: str, token: str, record: int) -> Receipt:
@@ -61,6 +65,20 @@ def read(context: Context, shopper_id: str, token: str, record: int) -> Receipt:
         hashes = NoticeRepository(session).hashes()
     if not found:
         raise Problem(404, "There is no such receipt.")
+    return made(context, shopper_id, found, hashes)
+
+
+def made(
+    context: Context,
+    shopper_id: str,
+    found: Sequence[tuple[int, LoggedEvent]],
+    hashes: Mapping[str, Mapping[Language, str]],
+) -> Receipt:
+    """The receipt of the events of one record, signed now; ``hashes`` are of the notices' texts.
+
+    Raises:
+        Problem: 404, her key was destroyed.
+    """
     events = [event for _, event in found]
     signed = sign_receipt(
         events,

@@ -5,7 +5,7 @@ tables themselves rather than through mapped objects: a registration writes a do
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, select
 from sqlalchemy.orm import Session
@@ -18,7 +18,6 @@ from consent.service.database import chunks
 from consent.service.records.tables import LogKey, LogNode
 from consent.service.tables import METADATA, ConsentEvent
 
-_MAX_IN: Final = 900
 _ADD_EVENTS = insert(METADATA.tables["consent_event"])
 _ADD_NODES = insert(METADATA.tables["log_node"])
 _ADD_KEYS = insert(METADATA.tables["log_key"])
@@ -46,9 +45,8 @@ class LogRepository:
 
     def nodes(self, positions: Collection[int]) -> dict[int, bytes]:
         """Stored nodes by position."""
-        asked, found = list(positions), dict[int, bytes]()
-        for start in range(0, len(asked), _MAX_IN):
-            part = asked[start : start + _MAX_IN]
+        found: dict[int, bytes] = {}
+        for part in chunks(positions):
             rows = self._session.execute(_NODES, {"positions": part})
             found |= dict(rows.all())
         return found
@@ -88,7 +86,7 @@ class LogRepository:
         return known | new
 
     def events(
-        self, shopper_id: str, *where: ColumnElement[bool], limit: int
+        self, shopper_id: str, *where: ColumnElement[bool], limit: int | None = None
     ) -> list[tuple[int, LoggedEvent]]:
         """A shopper's events with the numbers of their leaves, oldest first."""
         query = (
@@ -107,7 +105,17 @@ class LogRepository:
 
     def events_of_epoch(self, shopper_id: str, epoch: int) -> list[tuple[int, LoggedEvent]]:
         """The events of one epoch: at most one a cell."""
-        return self.events(shopper_id, col(ConsentEvent.epoch) == epoch, limit=_MAX_IN)
+        return self.events(shopper_id, col(ConsentEvent.epoch) == epoch)
+
+    def events_by_epoch(
+        self, shopper_id: str, epochs: Collection[int]
+    ) -> dict[int, list[LoggedEvent]]:
+        """The events of some epochs."""
+        found: dict[int, list[LoggedEvent]] = {epoch: [] for epoch in epochs}
+        for part in chunks(epochs):
+            for _, event in self.events(shopper_id, col(ConsentEvent.epoch).in_(part)):
+                found[event.epoch].append(event)
+        return found
 
 
 def _row(event: LoggedEvent, leaf: int) -> dict[str, Any]:

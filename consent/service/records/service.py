@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from consent.log.leaf import LoggedEvent
 from consent.purpose import LIVE_STATES, Cell, ConsentState, Decision
+from consent.retention import DAY_MS
 from consent.service.context import Context
 from consent.service.database import after_commit
 from consent.service.instructions import service as instructions
@@ -18,7 +19,6 @@ from consent.service.tables import Consent
 from consent.service.webhooks import service as webhooks
 from consent.standing import ShopperConsent
 
-_DAY_MS: Final = 24 * 60 * 60 * 1000
 BATCH: Final = 500
 
 
@@ -42,7 +42,7 @@ def save(context: Context, session: Session, changes: Iterable[Change]) -> None:
     Epoch and floor are saved by the caller.
     """
     now = context.now_ms()
-    ends = now + context.settings.validity_days * _DAY_MS
+    ends = now + context.settings.validity_days * DAY_MS
     events = [
         _event(change, cell, now=now, ends=ends) for change in changes for cell in change.cells
     ]

@@ -14,6 +14,7 @@ from consent.retention import RecordClass
 from consent.service.accounts.tables import AccountCode, AccountSession
 from consent.service.audit import service as audit
 from consent.service.context import Context
+from consent.service.erasure import listed
 from consent.service.erasure import service as erasure
 from consent.service.guardians.tables import GuardianCode
 from consent.service.hits.tables import Hit
@@ -75,6 +76,7 @@ def _instructions(context: Context, session: Session, before: int, limit: int, /
 
 PURGES: Final[Mapping[RecordClass, Purge]] = {
     RecordClass.ERASED_CONSENT: erasure.purge,
+    RecordClass.ERASED_LIST: listed.purge,
     RecordClass.SESSIONS: _rows((AccountSession, "expires_at")),
     RecordClass.CODES_TO_CONNECT: _rows(
         (PairingCode, "expires_at"), (GuardianCode, "expires_at"), (AccountCode, "expires_at")

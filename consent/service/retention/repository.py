@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, inspect, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, inspect, select, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -22,7 +22,9 @@ class OldRows:
 
     def remove(self, table: type[Base], column: str, *, before: int, limit: int) -> int:
         """Remove rows whose ``column`` (Unix milliseconds) is before a time; returns how many."""
-        return self._remove(table, getattr(table, column) < before, limit)
+        time = getattr(table, column)  # in its order, so that an index on it leads to the rows
+        old = select(*_keys(table)).where(time < before).order_by(time)
+        return self._remove(table, old, limit)
 
     def old_grants(self, *, before: int, limit: int) -> list[str]:
         """The ids of grants that ended before a time and stand in no round's list.
@@ -44,33 +46,28 @@ class OldRows:
 
     def refusals(self, *, before: int, limit: int) -> int:
         """Remove refusals of rounds that were committed, or else announced, before a time."""
-        committed = (
-            exists()
-            .where(
-                col(RoundCommit.task) == col(Refusal.task),
-                col(RoundCommit.round_id) == col(Refusal.round_id),
-                col(RoundCommit.committed_at) < before,
-            )
-            .correlate(Refusal)
+        committed = select(col(RoundCommit.task), col(RoundCommit.round_id)).where(
+            col(RoundCommit.committed_at) < before
         )
-        announced = (
-            exists()
-            .where(
-                col(RoundPolicy.task) == col(Refusal.task),
-                col(RoundPolicy.round_id) == col(Refusal.round_id),
-                col(RoundPolicy.published_at) < before,
-            )
-            .correlate(Refusal)
+        listed = exists().where(
+            col(RoundCommit.task) == col(RoundPolicy.task),
+            col(RoundCommit.round_id) == col(RoundPolicy.round_id),
         )
-        return self._remove(Refusal, or_(committed, announced), limit)
+        announced = select(col(RoundPolicy.task), col(RoundPolicy.round_id)).where(
+            col(RoundPolicy.published_at) < before, ~listed
+        )
+        over = committed.union(announced).subquery()
+        of_round = and_(over.c.task == col(Refusal.task), over.c.round_id == col(Refusal.round_id))
+        return self._remove(Refusal, select(*_keys(Refusal)).join(over, of_round), limit)
 
     def requests(self, *, before: int, limit: int) -> int:
         """Remove requests that were closed before a time, with their steps.
 
         Those of erasures stay: they go with the rest, when the time of proof is over.
         """
-        of_erasure = exists().where(col(Erasure.request_id) == col(RightsRequest.id))
-        old = and_(col(RightsRequest.closed_at) < before, ~of_erasure)
+        of_erasures = select(col(Erasure.request_id)).where(col(Erasure.request_id).is_not(None))
+        kept = col(RightsRequest.id).in_(of_erasures)
+        old = and_(col(RightsRequest.closed_at) < before, ~kept)
         closed = select(col(RightsRequest.id)).where(old).order_by(col(RightsRequest.id))
         found = list(self._session.scalars(closed.limit(limit)))
         if found:
@@ -78,14 +75,17 @@ class OldRows:
             self._session.execute(delete(RightsRequest).where(col(RightsRequest.id).in_(found)))
         return len(found)
 
-    def _remove(self, table: type[Base], old: ColumnElement[bool], limit: int) -> int:
-        keys: Sequence[Any] = inspect(table).primary_key
-        query = select(*keys).where(old).order_by(*keys).limit(limit)
-        found = [tuple(row) for row in self._session.execute(query)]
+    def _remove(self, table: type[Base], old: Select[Any], limit: int) -> int:
+        found = [tuple(row) for row in self._session.execute(old.limit(limit))]
         if not found:
             return 0
-        self._session.execute(delete(table).where(tuple_(*keys).in_(found)))
+        self._session.execute(delete(table).where(tuple_(*_keys(table)).in_(found)))
         return len(found)
+
+
+def _keys(table: type[Base]) -> Sequence[Any]:
+    found: Sequence[Any] = inspect(table).primary_key
+    return found
 
 
 def _is_old_grant(before: int) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ time of the last success stays where it was, which an alert can watch.
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,10 @@ class Ran:
 
     counts: dict[RecordClass, int]
     failed: tuple[RecordClass, ...] = ()
+
+
+class _Undone(Exception):  # noqa: N818 - no error
+    """Ends a transaction of which nothing stays."""
 
 
 def retain(
@@ -119,10 +123,10 @@ def schedule(context: Context) -> list[RetentionRule]:
 
 @contextmanager
 def _undone(context: Context) -> Iterator[Session]:
-    """A writing transaction of which nothing stays."""
-    with context.database.writing() as session:
+    """A writing transaction of which nothing stays, nor is done after it."""
+    with suppress(_Undone), context.database.writing() as session:
         yield session
-        session.rollback()
+        raise _Undone
 
 
 def _take(context: Context, holder: str, *, only_if_due: bool) -> bool:

@@ -76,7 +76,7 @@ def _rectify(
 def _change_own(context: Context, session: Session, shopper: Shopper, own: OwnData) -> None:
     rights, accounts = RightsRepository(session), AccountRepository(session)
     if own.residence is not None:
-        rights.set_residence(shopper.id, own.residence)
+        guardians.relocate(context, session, shopper.id, own.residence)
     if own.age_band is not None:
         guardians.restate(context, session, shopper, own.age_band)
     if own.name is None and own.language is None:

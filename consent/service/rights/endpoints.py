@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from consent.rights.request import RequestState
-from consent.service.auth import BearerToken, scope
+from consent.service import etag
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
+from consent.service.etag import IfMatch
 from consent.service.principals import Role
 from consent.service.problems import answers
 from consent.service.rights import queue, service
@@ -24,7 +26,6 @@ from consent.service.rights.schemas import (
 from consent.service.schemas import Identifier
 
 router = APIRouter(prefix="/v1", tags=["rights"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 IdempotencyKey = Annotated[
     str,
     Header(
@@ -36,6 +37,7 @@ IdempotencyKey = Annotated[
 _SHOPPER = scope(Role.SHOPPER)
 _READERS = scope(Role.OPERATOR, Role.AUDITOR)
 _OPERATOR = scope(Role.OPERATOR)
+_STEP = answers(401, 404, 409, 412, 422, 428)
 
 
 @router.post(
@@ -129,44 +131,67 @@ def read_queue(
 
 
 @router.get("/requests/{request}", responses=answers(401, 404, 422), openapi_extra=_READERS)
-def read_queued(request: Identifier, token: BearerToken, context: ContextDep) -> QueuedRequest:
-    """One request as an operator sees it: nothing of the shopper's consent."""
-    return queue.read(context, token, request)
+def read_queued(
+    request: Identifier, token: BearerToken, context: ContextDep, response: Response
+) -> QueuedRequest:
+    """One request as an operator sees it: nothing of the shopper's consent.
+
+    Its ETag is for the steps below: each is taken from the state that If-Match says was read.
+    """
+    return _tagged(response, queue.read(context, token, request))
 
 
-@router.post(
-    "/requests/{request}/take", responses=answers(401, 404, 409, 422), openapi_extra=_OPERATOR
-)
-def take(request: Identifier, token: BearerToken, context: ContextDep) -> QueuedRequest:
+@router.post("/requests/{request}/take", responses=_STEP, openapi_extra=_OPERATOR)
+def take(
+    request: Identifier,
+    token: BearerToken,
+    context: ContextDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> QueuedRequest:
     """Note that an operator works on it."""
-    return queue.take(context, token, request)
+    return _tagged(response, queue.take(context, token, request, if_match=if_match))
 
 
-@router.post(
-    "/requests/{request}/extend", responses=answers(401, 404, 409, 422), openapi_extra=_OPERATOR
-)
+@router.post("/requests/{request}/extend", responses=_STEP, openapi_extra=_OPERATOR)
 def extend(
-    request: Identifier, asked: Extension, token: BearerToken, context: ContextDep
+    request: Identifier,
+    asked: Extension,
+    token: BearerToken,
+    context: ContextDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> QueuedRequest:
     """Take the one extension that the law allows, within the first period; she is told why."""
-    return queue.extend(context, token, request, asked)
+    return _tagged(response, queue.extend(context, token, request, asked, if_match=if_match))
 
 
-@router.post(
-    "/requests/{request}/complete", responses=answers(401, 404, 409, 422), openapi_extra=_OPERATOR
-)
+@router.post("/requests/{request}/complete", responses=_STEP, openapi_extra=_OPERATOR)
 def complete(
-    request: Identifier, asked: Closing, token: BearerToken, context: ContextDep
+    request: Identifier,
+    asked: Closing,
+    token: BearerToken,
+    context: ContextDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> QueuedRequest:
     """Close it as answered, wholly or in part."""
-    return queue.complete(context, token, request, asked)
+    return _tagged(response, queue.complete(context, token, request, asked, if_match=if_match))
 
 
-@router.post(
-    "/requests/{request}/refuse", responses=answers(401, 404, 409, 422), openapi_extra=_OPERATOR
-)
+@router.post("/requests/{request}/refuse", responses=_STEP, openapi_extra=_OPERATOR)
 def refuse(
-    request: Identifier, asked: RefusalOfRequest, token: BearerToken, context: ContextDep
+    request: Identifier,
+    asked: RefusalOfRequest,
+    token: BearerToken,
+    context: ContextDep,
+    response: Response,
+    if_match: IfMatch = None,
 ) -> QueuedRequest:
     """Close it as refused, on a ground; she is told it, and how to complain."""
-    return queue.refuse(context, token, request, asked)
+    return _tagged(response, queue.refuse(context, token, request, asked, if_match=if_match))
+
+
+def _tagged(response: Response, found: QueuedRequest) -> QueuedRequest:
+    response.headers["ETag"] = etag.tag(found.version)
+    return found

@@ -13,6 +13,7 @@ from consent.instruction import InstructionState
 from consent.rights import request as rules
 from consent.rights.request import Action, RequestState
 from consent.service.context import Context
+from consent.service.instructions import reading
 from consent.service.instructions.repository import InstructionRepository
 from consent.service.rights.repository import RightsRepository
 from consent.service.rights.tables import RightsRequest, RightsStep
@@ -114,13 +115,7 @@ def _states(
     context: Context, session: Session, request: RightsRequest
 ) -> frozenset[InstructionState]:
     instructions = InstructionRepository(session)
-    rows = instructions.of_request(request.shopper_id, request.id)
+    rows = instructions.of_requests(request.shopper_id, [request.id])
     history = instructions.history(row.id for row in rows)
     now = context.now_ms()
-    return frozenset(
-        InstructionState.EXPIRED
-        if (state := InstructionState(history[row.id][-1].state)) in _STILL
-        and row.expires_at <= now
-        else state
-        for row in rows
-    )
+    return frozenset(reading.state_of(row, history[row.id], now) for row in rows)

@@ -1,6 +1,8 @@
 """The operators' queue: what is asked, by when, and what they did about it. All of it is audited.
 
-An operator sees the request and the opaque id of who asks. He sees none of her consent.
+An operator sees the request and the opaque id of who asks. He sees none of her consent. What he
+does is decided before the steps that he then saw: ``if_match`` tags their number, which grows with
+each.
 """
 
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from sqlalchemy.orm import Session
 from consent.rights import request as rules
 from consent.rights.clock import Clock
 from consent.rights.request import Action, RequestState
+from consent.service import etag
 from consent.service.audit import service as audit
 from consent.service.context import Context
 from consent.service.principals import Principal, Role, required
@@ -70,28 +73,38 @@ def read(context: Context, token: str, request_id: str) -> QueuedRequest:
         return queued_whole(context, session, _found(session, request_id))
 
 
-def take(context: Context, token: str, request_id: str) -> QueuedRequest:
+def take(
+    context: Context, token: str, request_id: str, *, if_match: str | None = etag.ANY
+) -> QueuedRequest:
     """Note that an operator works on a request; its state stays.
 
     Raises:
         RequestError: it is closed.
-        Problem: 401, nobody's token; 404, another role's, or no such request.
+        Problem: 401, nobody's token; 404, another role's, or no such request; 428, no tag; 412,
+            something was done about it meanwhile.
     """
     with context.database.writing() as session:
-        principal, request = _opened(context, session, token, request_id)
+        principal, request = _opened(context, session, token, request_id, if_match)
         step(context, session, request, "take", by=OPERATOR)
         return _done(context, session, principal, request, "request.taken")
 
 
-def extend(context: Context, token: str, request_id: str, asked: Extension) -> QueuedRequest:
+def extend(
+    context: Context,
+    token: str,
+    request_id: str,
+    asked: Extension,
+    *,
+    if_match: str | None = etag.ANY,
+) -> QueuedRequest:
     """Extend the clock of a request once, within its first period; she is told the reason.
 
     Raises:
         RequestError: it is closed, or the law allows no (further) extension now.
-        Problem: 401, nobody's token; 404, another role's, or no such request.
+        Problem: as for ``take``.
     """
     with context.database.writing() as session:
-        principal, request = _opened(context, session, token, request_id)
+        principal, request = _opened(context, session, token, request_id, if_match)
         place = context.settings.rights.place
         runs = _clock(request).extended(place.day(context.now_ms()), asked.reason)
         request.extended_until = runs.ends.isoformat()
@@ -101,29 +114,43 @@ def extend(context: Context, token: str, request_id: str, asked: Extension) -> Q
         return _done(context, session, principal, request, "request.extended")
 
 
-def complete(context: Context, token: str, request_id: str, asked: Closing) -> QueuedRequest:
+def complete(
+    context: Context,
+    token: str,
+    request_id: str,
+    asked: Closing,
+    *,
+    if_match: str | None = etag.ANY,
+) -> QueuedRequest:
     """Close a request as answered, wholly or in part.
 
     Raises:
         RequestError: it was not begun, or is closed.
-        Problem: 401, nobody's token; 404, another role's, or no such request.
+        Problem: as for ``take``.
     """
     action = Action.COMPLETE_PARTLY if asked.partly else Action.COMPLETE
     with context.database.writing() as session:
-        principal, request = _opened(context, session, token, request_id)
+        principal, request = _opened(context, session, token, request_id, if_match)
         move(context, session, request, action, by=OPERATOR, note=asked.answer)
         return _done(context, session, principal, request, f"request.{request.state}")
 
 
-def refuse(context: Context, token: str, request_id: str, asked: RefusalOfRequest) -> QueuedRequest:
+def refuse(
+    context: Context,
+    token: str,
+    request_id: str,
+    asked: RefusalOfRequest,
+    *,
+    if_match: str | None = etag.ANY,
+) -> QueuedRequest:
     """Close a request as refused, on a ground; she is told it, and how to complain.
 
     Raises:
         RequestError: it was carried out, or is closed.
-        Problem: 401, nobody's token; 404, another role's, or no such request.
+        Problem: as for ``take``.
     """
     with context.database.writing() as session:
-        principal, request = _opened(context, session, token, request_id)
+        principal, request = _opened(context, session, token, request_id, if_match)
         request.ground = asked.ground.value
         move(context, session, request, Action.REFUSE, by=OPERATOR, note=asked.answer)
         told = {"ground": asked.ground.value}
@@ -131,10 +158,11 @@ def refuse(context: Context, token: str, request_id: str, asked: RefusalOfReques
 
 
 def _opened(
-    context: Context, session: Session, token: str, request_id: str
+    context: Context, session: Session, token: str, request_id: str, if_match: str | None
 ) -> tuple[Principal, RightsRequest]:
     principal = required(context, session, token, Role.OPERATOR)
     request = _found(session, request_id)
+    etag.demand(if_match, len(RightsRepository(session).steps([request.id])[request.id]))
     if not request.open:
         raise rules.RequestError(f"This request is {request.state}; nothing more is done with it.")
     return principal, request

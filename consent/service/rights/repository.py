@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from consent.rights.request import RequestState
+from consent.rights.request import OPEN, RequestKind, RequestState
 from consent.service.accounts.tables import Account
 from consent.service.instructions.tables import InstructionRow, OpenInstruction
 from consent.service.rights.tables import RightsRequest, RightsStep
-from consent.service.tables import Shopper
 
 
 class Place(NamedTuple):
@@ -52,6 +51,15 @@ class RightsRepository:
         newest = (col(RightsRequest.received_at).desc(), col(RightsRequest.id).desc())
         return list(self._session.scalars(query.order_by(*newest).limit(limit)))
 
+    def erasures(self, shopper_id: str) -> list[RightsRequest]:
+        """A shopper's requests to be erased, newest first, under either law's word."""
+        query = select(RightsRequest).where(
+            col(RightsRequest.shopper_id) == shopper_id,
+            col(RightsRequest.kind).in_([RequestKind.ERASURE.value, RequestKind.DELETE.value]),
+        )
+        newest = (col(RightsRequest.received_at).desc(), col(RightsRequest.id).desc())
+        return list(self._session.scalars(query.order_by(*newest)))
+
     def count_open(self, shopper_id: str | None = None, *, due_before: int | None = None) -> int:
         """How many requests are open; of one shopper, or due before a time."""
         query = select(func.count()).select_from(RightsRequest).where(col(RightsRequest.open))
@@ -70,7 +78,10 @@ class RightsRepository:
         limit: int,
     ) -> list[RightsRequest]:
         """Requests in some states by when they are due, after a place."""
-        query = select(RightsRequest).where(col(RightsRequest.state).in_(list(states)))
+        wanted = set(states)
+        query = select(RightsRequest).where(col(RightsRequest.state).in_(sorted(wanted)))
+        if wanted <= OPEN or not wanted & OPEN:  # so that the index gives them in their order
+            query = query.where(col(RightsRequest.open) == (wanted <= OPEN))
         if due_before is not None:
             query = query.where(col(RightsRequest.due_at) <= due_before)
         if after is not None:
@@ -87,7 +98,9 @@ class RightsRepository:
             .where(col(InstructionRow.request) == col(RightsRequest.id))
         )
         query = select(RightsRequest).where(
-            col(RightsRequest.state) == RequestState.WAITING_FOR_CLIENTS.value, ~left.exists()
+            col(RightsRequest.open),
+            col(RightsRequest.state) == RequestState.WAITING_FOR_CLIENTS.value,
+            ~left.exists(),
         )
         return list(self._session.scalars(query.limit(limit)))
 
@@ -108,9 +121,3 @@ class RightsRepository:
     def account(self, shopper_id: str) -> Account | None:
         """A shopper's account."""
         return self._session.scalar(select(Account).where(col(Account.shopper_id) == shopper_id))
-
-    def set_residence(self, shopper_id: str, residence: str) -> None:
-        """Remember where a shopper said that she lives."""
-        self._session.execute(
-            update(Shopper).where(col(Shopper.id) == shopper_id).values(residence=residence)
-        )

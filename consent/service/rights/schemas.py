@@ -179,6 +179,11 @@ class QueuedRequest(RequestSummary):
     steps: list[StepSchema] = Field(default_factory=list)
     instructions: list[InstructionStatus] = Field(default_factory=list)
 
+    @property
+    def version(self) -> int:
+        """Of one request with its steps: another number after each."""
+        return len(self.steps)
+
 
 class Queue(Schema):
     """Requests by when they are due, overdue ones first; pass ``next`` as ``cursor`` for more."""

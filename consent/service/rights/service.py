@@ -1,6 +1,7 @@
 """A shopper's requests: opening, proving, reading and taking back, one transaction each."""
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -12,6 +13,7 @@ from consent.rights.clock import Residence
 from consent.rights.proof import Step, asked_hash
 from consent.rights.request import Action, RequestKind, RequestState
 from consent.service.context import Context
+from consent.service.guardians import service as guardians
 from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.rights import proving
@@ -21,7 +23,7 @@ from consent.service.rights.progress import SERVICE, SHOPPER, move, step
 from consent.service.rights.repository import RightsRepository
 from consent.service.rights.schemas import NewRequest, Proof, Requests, RequestStatus
 from consent.service.rights.tables import RightsRequest
-from consent.service.rights.views import status
+from consent.service.rights.views import statuses
 from consent.service.tokens import token_hash
 from consent.service.webhooks import service as webhooks
 
@@ -54,7 +56,7 @@ def open_request(
                 raise Problem(
                     409, f"{MAX_OPEN} of your requests are open; take one back, or wait for one."
                 )
-            request = _opened(context, session, shopper_id, asked, key)
+            request = opened(context, session, shopper_id, asked, key)
             if _may_begin(context, session, token, asked, hashed, shopper_id):
                 carry_out(context, session, request, SHOPPER)
             else:
@@ -87,9 +89,8 @@ def confirm(
             asked=asked_hash({"request": request_id}),
             record=shown.proof,
         )
-        rules.moved(RequestState(request.state), Action.START)
         carry_out(context, session, request, SHOPPER)
-        return _status(context, session, request, code=rules.needs_confirmation(_kind(request)))
+        return _status(context, session, request, confirmed=True)
 
 
 def cancel(context: Context, shopper_id: str, token: str, request_id: str) -> RequestStatus:
@@ -128,7 +129,7 @@ def read_all(context: Context, shopper_id: str, token: str) -> Requests:
         return Requests(
             shopper=shopper_id,
             restricted_since=shopper.restricted_at,
-            requests=[_status(context, session, request) for request in found],
+            requests=statuses(context, session, shopper_id, found, _codes(context, found)),
         )
 
 
@@ -151,12 +152,19 @@ def state_residence(context: Context, shopper_id: str, token: str, stated: Resid
     """
     with context.database.writing() as session:
         authorised(context, session, shopper_id, token)
-        RightsRepository(session).set_residence(shopper_id, stated)
+        guardians.relocate(context, session, shopper_id, stated)
 
 
-def _opened(
-    context: Context, session: Session, shopper_id: str, asked: NewRequest, key: str
+def opened(
+    context: Context,
+    session: Session,
+    shopper_id: str,
+    asked: NewRequest,
+    key: str,
+    *,
+    by: str = SHOPPER,
 ) -> RightsRequest:
+    """Store a new request in the caller's transaction; its clock starts now."""
     now = context.now_ms()
     runs = clock.start(asked.kind, asked.residence, now, context.settings.rights.place)
     own = None if asked.own is None else asked.own.model_dump(mode="json", exclude_none=True)
@@ -181,8 +189,8 @@ def _opened(
     rights = RightsRepository(session)
     rights.add(request)
     if asked.residence is not Residence.ELSEWHERE:  # which is also said by who says nothing
-        rights.set_residence(shopper_id, asked.residence)
-    step(context, session, request, "received", by=SHOPPER)
+        guardians.relocate(context, session, shopper_id, asked.residence)
+    step(context, session, request, "received", by=by)
     told = {"request": request.id, "shopper": shopper_id, "kind": request.kind}
     webhooks.emit(context, session, "request.created", {**told, "due_at": request.due_at})
     return request
@@ -223,13 +231,23 @@ def _hers(
 
 
 def _status(
-    context: Context, session: Session, request: RightsRequest, *, code: bool = False
+    context: Context, session: Session, request: RightsRequest, *, confirmed: bool = False
 ) -> RequestStatus:
-    waits = request.state == RequestState.AWAITING_PROOF and rules.needs_confirmation(
-        _kind(request)
-    )
-    shown = status_code(context, request.id) if waits or code else None
-    return status(context, session, request, status_code=shown)
+    codes = _codes(context, [request], confirmed=confirmed)
+    (shown,) = statuses(context, session, request.shopper_id, [request], codes)
+    return shown
+
+
+def _codes(
+    context: Context, requests: Sequence[RightsRequest], *, confirmed: bool = False
+) -> dict[str, str]:
+    """The status codes of erasures that wait to be confirmed, or are ``confirmed`` just now."""
+    return {
+        request.id: status_code(context, request.shopper_id)
+        for request in requests
+        if rules.needs_confirmation(_kind(request))
+        and (confirmed or request.state == RequestState.AWAITING_PROOF)
+    }
 
 
 def _kind(request: RightsRequest) -> RequestKind:

@@ -1,10 +1,12 @@
 """Stored requests as their shopper and the operators see them."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from consent.retention import DAY_MS
 from consent.rights import clock
 from consent.rights import request as rules
 from consent.rights.clock import Residence
@@ -20,7 +22,6 @@ from consent.service.rights.schemas import (
 )
 from consent.service.rights.tables import RightsRequest, RightsStep
 
-_DAY_MS: Final = 24 * 60 * 60 * 1000
 _ANSWERED: Final = frozenset(
     {
         RequestState.IN_PROGRESS,
@@ -34,25 +35,34 @@ _FAILED: Final = frozenset({RequestState.REFUSED, RequestState.PARTLY_COMPLETED}
 
 def has_export(context: Context, request: RightsRequest) -> bool:
     """Whether an export can be fetched for a request: access was granted, not too long ago."""
-    fresh = context.now_ms() - request.received_at <= EXPORT_DAYS * _DAY_MS
+    fresh = context.now_ms() - request.received_at <= EXPORT_DAYS * DAY_MS
     asks = rules.carried_out_as(RequestKind(request.kind)) is RequestKind.ACCESS
     return asks and fresh and request.state in _ANSWERED
 
 
-def status(
-    context: Context, session: Session, request: RightsRequest, *, status_code: str | None = None
-) -> RequestStatus:
-    """A request as its shopper sees it."""
-    state = RequestState(request.state)
-    return RequestStatus(
-        **_summary(request),
-        needs_proof=state is RequestState.AWAITING_PROOF,
-        export=has_export(context, request),
-        may_complain=state in _FAILED,
-        steps=_steps(RightsRepository(session).steps([request.id])[request.id]),
-        instructions=reading.of_request(context, session, request.shopper_id, request.id),
-        status_code=status_code,
-    )
+def statuses(
+    context: Context,
+    session: Session,
+    shopper_id: str,
+    requests: Sequence[RightsRequest],
+    codes: Mapping[str, str],
+) -> list[RequestStatus]:
+    """Requests as their shopper sees them; ``codes`` are the status codes to show, by request."""
+    ids = [request.id for request in requests]
+    steps = RightsRepository(session).steps(ids)
+    told = reading.of_requests(context, session, shopper_id, ids)
+    return [
+        RequestStatus(
+            **_summary(request),
+            needs_proof=request.state == RequestState.AWAITING_PROOF,
+            export=has_export(context, request),
+            may_complain=request.state in _FAILED,
+            steps=_steps(steps[request.id]),
+            instructions=told[request.id],
+            status_code=codes.get(request.id),
+        )
+        for request in requests
+    ]
 
 
 def queued(context: Context, request: RightsRequest) -> QueuedRequest:

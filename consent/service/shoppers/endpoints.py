@@ -1,11 +1,9 @@
 """HTTP endpoints for shoppers."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
 from consent.service import etag, rates
-from consent.service.auth import BearerToken, OptionalToken, SignalDep, scope
+from consent.service.auth import BearerToken, OptionalToken, ShopperId, SignalDep, scope
 from consent.service.context import ContextDep
 from consent.service.etag import IfMatch
 from consent.service.peer import PeerDep
@@ -22,7 +20,6 @@ from consent.service.shoppers.schemas import (
 )
 
 router = APIRouter(prefix="/v1/shoppers", tags=["shoppers"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
 @router.post(

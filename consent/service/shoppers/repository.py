@@ -169,6 +169,12 @@ class ShopperRepository:
         self._session.add(client)
         self._session.flush()
 
+    def save_residence(self, shopper_id: str, residence: str) -> None:
+        """Store where a shopper says that she lives."""
+        self._session.execute(
+            update(Shopper).where(col(Shopper.id) == shopper_id).values(residence=residence)
+        )
+
     def save_token(self, shopper_id: str, token_hash: str) -> None:
         """Put another token in the place of the one from a shopper's registration."""
         self._session.execute(

@@ -112,10 +112,14 @@ class CellState(Schema):
 
 
 class Consents(Schema):
-    """A shopper's whole matrix, every cell named, and her consent epoch."""
+    """A shopper's whole matrix, every cell named, and her consent epoch.
+
+    ``restricted``: her data is kept and not used. No cell permits anything until she lifts it.
+    """
 
     shopper: str
     epoch: int
+    restricted: bool
     consents: list[CellState]
 
 

@@ -180,9 +180,8 @@ def take(
     affirms = signals.holds(session, shopper_id) and bool(to_affirm(decisions))
     if affirms:
         signals.refuse_unaffirmed(decisions, affirmed=request.confirm_signal)
-    judge = ages.of_ward if by_guardian else ages.of_shopper
-    ruling = judge(
-        context, session, shopper_id, before.consent, decisions, residence=shopper.residence
+    ruling = ages.of_stored(
+        context, session, shopper, before.consent, decisions, by_guardian=by_guardian
     )
     if not ruling.cells:
         return _matrix(shoppers, shopper_id, before.consent)
@@ -222,7 +221,9 @@ def pair(context: Context, shopper_id: str, token: str, request: ClientKey) -> P
 def _matrix(shoppers: ShopperRepository, shopper_id: str, consent: ShopperConsent) -> Consents:
     rows = {(row.purpose, row.category): row for row in shoppers.cells(shopper_id)}
     cells = [_cell(cell, consent, rows.get((cell.purpose, cell.category))) for cell in CELLS]
-    return Consents(shopper=shopper_id, epoch=consent.epoch, consents=cells)
+    return Consents(
+        shopper=shopper_id, epoch=consent.epoch, restricted=consent.restricted, consents=cells
+    )
 
 
 def _cell(cell: Cell, consent: ShopperConsent, row: Consent | None) -> CellState:

@@ -1,11 +1,9 @@
 """HTTP endpoints for Global Privacy Control."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from consent import signals
-from consent.service.auth import BearerToken, SignalDep, scope
+from consent.service.auth import BearerToken, ShopperId, SignalDep, scope
 from consent.service.context import ContextDep
 from consent.service.principals import Role
 from consent.service.problems import answers
@@ -13,7 +11,6 @@ from consent.service.signals import service
 from consent.service.signals.schemas import Signals, WellKnown
 
 router = APIRouter(tags=["signals"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 
 
 @router.get("/.well-known/gpc.json", openapi_extra=scope())

@@ -50,15 +50,15 @@ def deliver(
 
     Several processes may run it at the same time: each delivery is held by one of them.
     """
-    chosen = Sender(rules=rules(context)) if sender is None else sender
     delivered = failed = 0
     while not stopping() and (batch := _lease(context)):
+        sender = sender or Sender(rules=rules(context))  # not for the passes that find nothing
         resting: set[str] = set()
         for attempt in batch:
             if stopping() or attempt.endpoint.id in resting:
                 _give_back(context, attempt)
                 continue
-            outcome = _try(context, chosen, attempt)
+            outcome = _try(context, sender, attempt)
             _record(context, attempt, outcome)
             delivered, failed = delivered + outcome.delivered, failed + (not outcome.delivered)
             if not outcome.delivered:

@@ -87,8 +87,11 @@ class OutboxRepository:
         """Remove deliveries that ended before a time, and messages that none is left of."""
         old = (
             select(col(WebhookDelivery.id))
-            .where(col(WebhookDelivery.ended_at) < before)
-            .order_by(col(WebhookDelivery.id))
+            .where(
+                col(WebhookDelivery.created_at) < before,  # it has an index, and precedes the end
+                col(WebhookDelivery.ended_at) < before,
+            )
+            .order_by(col(WebhookDelivery.created_at))
             .limit(limit)
         )
         numbers = list(self._session.scalars(old))
@@ -119,6 +122,11 @@ class EndpointRepository:
         )
         return list(self._session.scalars(query))
 
+    def disabled(self) -> int:
+        """How many are stopped."""
+        query = select(func.count()).where(col(WebhookEndpoint.disabled_at).is_not(None))
+        return self._session.scalar(query) or 0
+
     def find(self, endpoint_id: str) -> WebhookEndpoint | None:
         """One endpoint."""
         return self._session.get(WebhookEndpoint, endpoint_id)
@@ -137,12 +145,16 @@ class EndpointRepository:
         self._session.flush()
 
     def waiting(self) -> dict[str, int]:
-        """How many deliveries wait, by endpoint."""
-        query = (
-            select(col(WebhookDelivery.endpoint_id), func.count())
-            .where(col(WebhookDelivery.due_at).is_not(None))
-            .group_by(col(WebhookDelivery.endpoint_id))
+        """How many deliveries wait, by endpoint; those that are done are not looked at."""
+        waiting = (
+            select(func.count())
+            .where(
+                col(WebhookDelivery.endpoint_id) == col(WebhookEndpoint.id),
+                col(WebhookDelivery.due_at).is_not(None),
+            )
+            .scalar_subquery()
         )
+        query = select(col(WebhookEndpoint.id), waiting)
         return {row[0]: row[1] for row in self._session.execute(query)}
 
     def deliveries(

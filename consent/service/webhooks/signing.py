@@ -8,17 +8,12 @@ Source: Standard Webhooks 1 (HMAC-SHA256 over ``id.timestamp.body``).
 
 import base64
 from datetime import UTC, datetime
-from typing import Final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from standardwebhooks import Webhook
 
 from consent.service.context import Context
 from consent.service.tokens import token_hash
 from consent.service.webhooks.tables import WebhookEndpoint
-
-_LENGTH: Final = 32
 
 
 class LostSecretError(Exception):
@@ -27,9 +22,7 @@ class LostSecretError(Exception):
 
 def secret(context: Context, endpoint_id: str, number: int) -> str:
     """The secret of an endpoint, as its receiver keeps it."""
-    info = f"fedcart webhook secret {endpoint_id} {number}".encode()
-    derive = HKDF(algorithm=SHA256(), length=_LENGTH, salt=None, info=info)
-    raw = derive.derive(context.key.private_bytes_raw())
+    raw = context.derived_key(f"webhook secret {endpoint_id} {number}")
     return f"whsec_{base64.b64encode(raw).decode()}"
 
 

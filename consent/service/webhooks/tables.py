@@ -51,7 +51,10 @@ class WebhookDelivery(Base, table=True):
     """
 
     __tablename__ = "webhook_delivery"
-    __table_args__ = (Index("webhook_delivery_due", "due_at", "leased_until"),)
+    __table_args__ = (
+        Index("webhook_delivery_due", "due_at", "leased_until"),
+        Index("webhook_delivery_waiting", "endpoint_id", "due_at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     message_id: str = Field(foreign_key="webhook_message.id", index=True)

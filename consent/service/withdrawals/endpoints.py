@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from consent.service.auth import BearerToken, scope
+from consent.service.auth import BearerToken, ShopperId, scope
 from consent.service.context import ContextDep
 from consent.service.principals import Role
 from consent.service.problems import answers
@@ -12,7 +12,6 @@ from consent.service.withdrawals import service
 from consent.service.withdrawals.schemas import Withdrawal, Withdrawals
 
 router = APIRouter(prefix="/v1/shoppers/{shopper}/withdrawals", tags=["withdrawals"])
-ShopperId = Annotated[str, Path(description="The shopper's opaque id.", max_length=64)]
 Epoch = Annotated[
     int,
     Path(ge=0, le=service.MAX_EPOCH, description="The epoch that the withdrawal raised hers to."),

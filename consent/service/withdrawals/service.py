@@ -5,7 +5,7 @@ asked. Nothing is remembered about a step, so no step can claim what did not hap
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -20,8 +20,8 @@ from consent.service.instructions import reading
 from consent.service.instructions import service as instructions
 from consent.service.instructions.repository import InstructionRepository
 from consent.service.instructions.schemas import InstructionStatus
-from consent.service.log.schemas import LoggedEventSchema, ProvedEvent
-from consent.service.log.service import prove
+from consent.service.instructions.tables import InstructionRow
+from consent.service.log.service import prove, proved
 from consent.service.principals import authorised
 from consent.service.problems import Problem
 from consent.service.receipts import service as receipts
@@ -128,7 +128,7 @@ def bundle(context: Context, shopper_id: str, token: str, epoch: int) -> bytes:
     Raises:
         Problem: 404, as for ``read``.
     """
-    traced = _trace(context, shopper_id, token, epoch)
+    traced = _trace(context, shopper_id, token, epoch, with_reports=True)
     statement = Statement(
         shopper=shopper_id,
         epoch=epoch,
@@ -145,7 +145,7 @@ def bundle(context: Context, shopper_id: str, token: str, epoch: int) -> bytes:
     made = Bundle(
         receipt=receipts.read(context, shopper_id, token, epoch),
         statement=statement.sign(context.key),
-        clients=traced.proofs,
+        clients=tuple(_client_proof(context, *each) for each in traced.reported),
     )
     return made.to_bytes()
 
@@ -160,14 +160,17 @@ class _Traced:
     rounds: list[RoundOfGrant]
     frozen_before: int
     clients: list[InstructionStatus]
-    proofs: tuple[ClientProof, ...]
+    reported: list[tuple[InstructionRow, SignedRecord | None]]
 
     @property
     def time(self) -> int:
         return self.events[0][1].time
 
 
-def _trace(context: Context, shopper_id: str, token: str, epoch: int) -> _Traced:
+def _trace(
+    context: Context, shopper_id: str, token: str, epoch: int, *, with_reports: bool = False
+) -> _Traced:
+    """What became of a withdrawal; the clients' signed reports only where they are asked for."""
     now = context.now_ms()
     with context.database.reading() as session:
         authorised(context, session, shopper_id, token)
@@ -181,7 +184,12 @@ def _trace(context: Context, shopper_id: str, token: str, epoch: int) -> _Traced
         asked = StandingRepository(session, now=now).ids_by_terms(
             each.token_id for each in [*died, *frozen]
         )
-        clients, proofs = _clients(context, session, shopper_id, epoch)
+        stops = [
+            row
+            for row in InstructionRepository(session).of_epoch(shopper_id, epoch)
+            if row.kind == InstructionKind.STOP
+        ]
+        clients = reading.statuses(context, session, stops)
         return _Traced(
             events=events,
             died=died,
@@ -191,7 +199,7 @@ def _trace(context: Context, shopper_id: str, token: str, epoch: int) -> _Traced
             ],
             frozen_before=found.count_frozen_before(epoch, first),
             clients=clients,
-            proofs=proofs,
+            reported=_reported(session, stops, clients) if with_reports else [],
         )
 
 
@@ -221,40 +229,31 @@ def _closes(held: GrantHeld) -> int:
     return int(body["closes"]) * 1000
 
 
-def _clients(
-    context: Context, session: Session, shopper_id: str, epoch: int
-) -> tuple[list[InstructionStatus], tuple[ClientProof, ...]]:
-    repository = InstructionRepository(session)
-    rows = repository.of_epoch(shopper_id, epoch)
-    stops = [row for row in rows if row.kind == InstructionKind.STOP]
-    history = repository.history(row.id for row in stops)
-    statuses = reading.statuses(context, session, stops)
-    proofs = tuple(
-        ClientProof(
-            instruction=instructions.instruction(row, details={}).sign(context.key),
-            report=reading.last_report(history[row.id]) if status.state in _REPORTED else None,
-        )
-        for row, status in zip(stops, statuses, strict=True)
-    )
-    return statuses, proofs
+def _reported(
+    session: Session, stops: Sequence[InstructionRow], clients: Sequence[InstructionStatus]
+) -> list[tuple[InstructionRow, SignedRecord | None]]:
+    history = InstructionRepository(session).history(row.id for row in stops)
+    return [
+        (row, reading.last_report(history[row.id]) if status.state in _REPORTED else None)
+        for row, status in zip(stops, clients, strict=True)
+    ]
+
+
+def _client_proof(
+    context: Context, row: InstructionRow, report: SignedRecord | None
+) -> ClientProof:
+    signed = instructions.instruction(row, details={}).sign(context.key)
+    return ClientProof(instruction=signed, report=report)
 
 
 def _saved_step(context: Context, traced: _Traced, proof: LogProof) -> SavedStep:
-    proved = [
-        ProvedEvent(
-            event=LoggedEventSchema(**asdict(event)),
-            index=leaf.index,
-            path=[b64(part) for part in leaf.path],
-        )
-        for (_, event), leaf in zip(traced.events, proof.leaves, strict=True)
-    ]
     return SavedStep(
         state=StepState.DONE,
         time=traced.time,
         head=SignedRecordSchema(**proof.head.to_json()),
         log_size=TreeHead.verify(proof.head, context.key.public_key()).size,
         key=b64(proof.key),
-        events=proved,
+        events=proved(traced.events, proof),
     )
 
 

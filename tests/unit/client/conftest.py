@@ -14,6 +14,20 @@ from consent.service.settings import Settings, create_home
 from consent.tasks.catalogue import Catalogue
 from crypto.sums.share_sum.context import generate, public_context_bytes
 from tests.unit.client.shop import ITEMS, URL, Shop
+from tests.unit.client.stage import Party, make_client
+from tests.unit.consent.harness import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(tmp_path / "consent")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def device(stage: Stage, tmp_path: Path) -> Party:
+    return make_client(stage, tmp_path / "device", "ann")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 from client.connection import connect
 from client.events import EventStore
 from client.home import ClientHome
+from client.personal_export import write_export
 from client.register import enter_round
 from crypto.errors import FedcartError
 from tests.unit.client.shop import URL, Shop, go_away, left
@@ -96,11 +97,15 @@ def _status(shop: Shop, *more: str) -> Outcome:
 def test_forgetting_takes_everything_back_and_erases_it(ready: Shop) -> None:
     home = ClientHome.load(ready.home)
     shopper, token = home.shoppers["me"], home.token
+    write_export(home, "me", f"{shopper}-{'a' * 32}", at=0, held=[])
+    cut_off = home.path / ".events.db.draft"  # of an import
+    cut_off.write_text("milk")
     done = fedcart("device", "forget", "--home", ready.home, "--yes")
     assert done.code == 0
     assert "Withdrew purchases for train-shared-models." in done.out
-    assert "Erased 4 purchase lines" in done.out
-    assert {"events.db", "consent.token"}.isdisjoint(left(ready.home))
+    assert "Erased 4 purchase lines, 1 files" in done.out
+    assert {"events.db", cut_off.name, "consent.token"}.isdisjoint(left(ready.home))
+    assert not list(home.exports.iterdir())
     headers = {"Authorization": f"Bearer {token}"}
     matrix = connect(URL).get(f"/v1/shoppers/{shopper}/consents", headers=headers).json()
     assert "given" not in {cell["state"] for cell in matrix["consents"]}

@@ -8,6 +8,8 @@ import pytest
 from client.connection import connect
 from client.events import EventStore
 from client.home import ClientHome
+from client.personal_export import write_export
+from client.register import enter_round
 from tests.unit.client.shop import URL, Shop, go_away
 from tests.unit.commands import Outcome, fedcart
 
@@ -124,12 +126,20 @@ def test_purchases_never_pass_to_another_shopper(shop: Shop) -> None:
     pair(shop, code_for(anna))
     shop.import_()
     kept = lines(shop)
+    before = ClientHome.load(shop.home)
+    write_export(before, "me", f"{anna['shopper']}-{'a' * 32}", at=0, held=[])
+    derived = before.derived / anna["shopper"] / "draft"
+    derived.parent.mkdir(parents=True)
+    derived.write_text("milk")
+    enter_round(before.register, population="p", task="t", round_id="r", context="c", epsilon=None)
     remove(shop, anna)
     made = pair_again(shop, code_for(berta))
     assert json.loads(made.out)["erased_lines"] == kept > 0
     home = ClientHome.load(shop.home)
     assert home.shoppers["me"] == berta["shopper"]
-    assert not home.events.exists()
+    left = {file for file in home.path.rglob("*") if file.is_file()}
+    assert left.isdisjoint({home.events, home.register, derived, *home.exports.iterdir()})
+    assert [file for file in left if b"milk" in file.read_bytes()] == [home.path / "catalogue.json"]
 
 
 def test_no_answer_changes_nothing(shop: Shop) -> None:

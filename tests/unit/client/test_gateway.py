@@ -11,19 +11,13 @@ import pytest
 from client.events import EventStore
 from client.gateway import Gateway, ShopperGrant
 from consent.ages import AgeBand
+from consent.answers import Registered
 from consent.client import ConsentClient
 from consent.events import Events
 from consent.purpose import Category, Cell, Decision, Purpose
 from crypto.errors import ConsentError
 from tests.unit.client.stage import purchases
 from tests.unit.consent.harness import CONTEXT, GIVE, NOTICE, TASK, WITHDRAW, Device, Stage
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path / "consent")
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -112,6 +106,15 @@ def test_a_grant_without_purchases_hands_over_nothing(stage: Stage, store: Event
         list(Gateway(store, stage.client).hand_over([without], Purpose.TRAIN))
 
 
+def _ask(stage: Stage, who: Registered, kind: str) -> None:
+    asked = stage.http.post(
+        f"/v1/shoppers/{who.shopper}/requests",
+        json={"kind": kind, "residence": "eea"},
+        headers={"Authorization": f"Bearer {who.token}", "Idempotency-Key": kind * 2},
+    )
+    assert asked.is_success, asked.text
+
+
 class TestFailsClosed:
     @pytest.mark.parametrize(
         "answer",
@@ -165,6 +168,23 @@ class TestPersonal:
         )
         with pytest.raises(ConsentError, match="not granted"):
             gateway.personal("me", identifier=made.shopper, token=made.token)
+
+    def test_nothing_of_restricted_data_is_read(self, stage: Stage, store: EventStore) -> None:
+        """Before the device has fetched the instruction that says so."""
+        store.append(purchases("me", "item-00"))
+        watched: Any = _Watched(store)
+        gateway = Gateway(watched, stage.client)
+        made = stage.client.register({self.PERSONAL: Decision.GIVEN}, notice_version=NOTICE)
+        whose = {"identifier": made.shopper, "token": made.token}
+        _ask(stage, made, "restriction")
+        with pytest.raises(ConsentError, match="not granted"):
+            gateway.personal("me", **whose)
+        found = stage.client.consents(made.shopper, made.token)
+        assert found.cells[self.PERSONAL] == "given"
+        assert (found.restricted, found.categories(Purpose.PERSONALISE)) == (True, frozenset())
+        assert watched.read == []
+        _ask(stage, made, "lift-restriction")
+        assert len(gateway.personal("me", **whose).events) == 1
 
     def test_consent_to_training_is_none_to_personalising(
         self, stage: Stage, store: EventStore

@@ -1,19 +1,15 @@
-"""Carrying out signed instructions: on a device and in a store, once, whatever crashes when."""
+"""Carrying out signed instructions: on a device and in a store."""
 
 import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client import instructions as carrying
-from client.choices import erase_purchases
 from client.events import EventStore
 from client.gateway import Gateway
 from client.holds import Holds
@@ -21,68 +17,23 @@ from client.home import ClientHome
 from client.instructions import Synced, sync
 from client.journal import Journal
 from client.participate import contribute
-from client.personal_export import export_path
+from client.personal_export import export_path, write_export
 from client.register import enter_round
-from client.sync_display import synced_lines, watch
 from consent.client import ConsentClient
 from consent.instruction_report import Count, Outcome, ReportStatus
 from consent.purpose import Category, Cell, Decision, Purpose
-from consent.service.instructions import service
+from consent.rights.archive import unguarded
 from crypto.errors import ConsentError
-from tests.unit.client.stage import Party, make_client, quiet_manifest, sign
+from tests.unit.client.instructing import DAY, lines, outcomes, run, tell, told
+from tests.unit.client.stage import Party, make_client, purchases, quiet_manifest, sign
 from tests.unit.consent.harness import NOTICE, TRAIN_PURCHASES, Stage
 
-DAY = "2023-11-14"  # of tests.unit.client.stage.purchases
 PERSONAL = Cell(Purpose.PERSONALISE, Category.PURCHASES)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path / "consent")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def device(stage: Stage, tmp_path: Path) -> Party:
-    return make_client(stage, tmp_path / "device", "ann")
 
 
 @pytest.fixture
 def store(stage: Stage, tmp_path: Path) -> Party:
     return make_client(stage, tmp_path / "store", "ann", "ben", "eve")
-
-
-def tell(stage: Stage, party: Party, kind: str, name: str = "ann", **more: Any) -> str:
-    with stage.context.database.writing() as session:
-        [made] = service.issue(stage.context, session, party.home.shoppers[name], kind, **more)
-    return made
-
-
-def run(stage: Stage, party: Party) -> Synced:
-    return sync(party.home, stage.client, clock=stage.clock)
-
-
-def outcomes(synced: Synced) -> list[tuple[str, dict[Count, int]]]:
-    return [
-        (each.finished.outcome, {c: n for c, n in each.finished.counts.items() if n})
-        for each in synced.carried
-    ]
-
-
-def told(stage: Stage, party: Party, name: str = "ann") -> list[dict[str, Any]]:
-    shopper = party.home.shoppers[name]
-    answer = stage.http.get(
-        f"/v1/shoppers/{shopper}/instructions",
-        headers={"Authorization": f"Bearer {party.tokens[name]}"},
-    )
-    found: list[dict[str, Any]] = answer.json()["instructions"]
-    return found
-
-
-def lines(home: ClientHome, name: str = "ann") -> list[str]:
-    with EventStore.open(home.events) as events:
-        return list(events.of(name).item)
 
 
 def decide(stage: Stage, party: Party, decision: Decision, name: str = "ann") -> None:
@@ -201,6 +152,46 @@ def test_an_export_stays_on_the_device_and_has_everything(stage: Stage, device: 
     assert rounds == [{"task": "popularity", "round": "r1", "epsilon": 0.5}]
     assert held == ["train-shared-models/purchases"]
     assert manifest["sha256"].keys() | {"manifest.json"} == set(bundle.namelist())
+
+
+def test_no_item_of_an_export_is_a_formula(device: Party) -> None:
+    with EventStore.open(device.home.events) as events:
+        events.replace(purchases("ann", "=cmd()", "milk"))
+    write_export(device.home, "ann", "x", at=0, held=[])
+    with zipfile.ZipFile(export_path(device.home, "x")) as made:
+        text = made.read("purchases.csv").decode()
+        kept = [line["item"] for line in json.loads(made.read("purchases.json"))]
+    items = [row["item"] for row in csv.DictReader(io.StringIO(text))]
+    assert items == ["'=cmd()", "milk"]
+    assert [unguarded(each) for each in items] == kept == ["=cmd()", "milk"]
+
+
+def test_an_export_that_is_cut_off_leaves_nothing_that_an_erasure_does_not_find(
+    stage: Stage, store: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PowerCutError(BaseException):
+        pass
+
+    def cut(*_: object, **__: object) -> None:
+        raise PowerCutError
+
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    tell(stage, store, "export", "ben")
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", disk_full)
+        assert outcomes(run(stage, store)) == [(Outcome.STORAGE_FAILED, {})]
+        assert not list(store.home.exports.iterdir())
+        patched.setattr("os.fsync", cut)
+        patched.setattr(Path, "unlink", cut)
+        with pytest.raises(PowerCutError):
+            run(stage, store)
+    assert len(list(store.home.exports.iterdir())) == 1
+    tell(stage, store, "erase", "ann")
+    tell(stage, store, "erase", "ben")
+    run(stage, store)
+    assert not list(store.home.exports.iterdir())
 
 
 def test_a_store_exports_one_shopper_only(stage: Stage, store: Party) -> None:
@@ -322,142 +313,3 @@ def test_nothing_is_done_that_the_pinned_key_did_not_sign(stage: Stage, device: 
     with pytest.raises(ConsentError):
         sync(device.home, stranger, clock=stage.clock)
     assert len(lines(device.home)) == 2
-
-
-# --- Crashes ------------------------------------------------------------------------------------
-
-
-class CrashError(BaseException):
-    """The process died here."""
-
-
-STEPS: list[tuple[Any, str]] = [
-    (Journal, "begin"),
-    (Journal, "plan"),
-    (Journal, "hold"),
-    (Journal, "finish"),
-    (Journal, "reports"),
-    (Journal, "mark_reported"),
-    (EventStore, "correct"),
-    (EventStore, "forget"),
-    (carrying, "write_export"),
-    (carrying, "erase_purchases"),
-    (ConsentClient, "report"),
-]
-
-
-def crash_at(patched: pytest.MonkeyPatch, place: int, *, after: bool) -> Callable[[], bool]:
-    """Die before, or just after, the step of this place is taken, counted over all steps."""
-    taken = 0
-
-    def dies(step: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*values: Any, **named: Any) -> Any:
-            nonlocal taken
-            taken += 1
-            if taken == place and not after:
-                raise CrashError
-            result = step(*values, **named)
-            if taken == place:
-                raise CrashError
-            return result
-
-        return wrapped
-
-    for owner, name in STEPS:
-        patched.setattr(owner, name, dies(getattr(owner, name)))
-    return lambda: taken >= place
-
-
-SWAP = [
-    {"item": "item-00", "day": DAY, "values": {"item": "item-07"}},
-    {"item": "item-01", "day": DAY, "values": {"item": "item-00"}},
-    {"item": "item-07", "day": DAY, "values": {"item": "item-01"}},
-    {"item": "item-00", "day": DAY, "values": {"quantity": 5}},
-]
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_a_crash_anywhere_loses_and_doubles_nothing(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool
-) -> None:
-    """Corrections that undo each other if applied twice, an export, and an erasure."""
-    place, crashed = 0, True
-    while crashed:
-        place += 1
-        party = make_client(stage, tmp_path / f"device-{place}", "ann")
-        party.home.token_file.write_text("token")
-        tell(stage, party, "correct", details={"corrections": SWAP})
-        tell(stage, party, "stop", cells=[TRAIN_PURCHASES])
-        made = tell(stage, party, "export")
-        tell(stage, party, "erase")
-        kept: list[bytes] = []
-        with monkeypatch.context() as patched:
-            keep = _keeping(kept, export_path(party.home, f"{party.home.shoppers['ann']}-{made}"))
-            patched.setattr(carrying, "erase_purchases", keep)
-            happened = crash_at(patched, place, after=after)
-            with suppress(CrashError):
-                run(stage, party)
-            crashed = happened()
-        run(stage, party)
-        _check(stage, party, kept)
-    assert place > 15
-
-
-def _keeping(kept: list[bytes], file: Path) -> Callable[[ClientHome], int]:
-    """Note the purchases just before they go."""
-
-    def erase(home: ClientHome) -> int:
-        if home.events.exists():
-            kept.append(repr(lines(home)).encode())
-        return erase_purchases(home)
-
-    return erase
-
-
-def _check(stage: Stage, party: Party, kept: list[bytes]) -> None:
-    reported = {each["kind"]: each for each in told(stage, party)}
-    assert {kind: each["state"] for kind, each in reported.items()} == dict.fromkeys(
-        ("correct", "stop", "export", "erase"), "done"
-    )
-    assert reported["correct"]["counts"] == {"lines-corrected": 4, "lines-deleted": 0}
-    assert reported["export"]["counts"] == {"lines-exported": 2, "files-written": 1}
-    assert reported["erase"]["counts"]["lines-deleted"] == 2
-    assert reported["erase"]["counts"]["files-deleted"] == 1
-    assert not party.home.events.exists()
-    assert not list(party.home.exports.iterdir())
-    for seen in kept:  # swapped once, not back
-        assert seen == b"['item-01', 'item-00']"
-
-
-# --- What a person is told ----------------------------------------------------------------------
-
-
-def test_what_was_done_is_told_in_sentences(stage: Stage, device: Party) -> None:
-    assert synced_lines(run(stage, device)) == ["There was nothing new to do."]
-    for kind in ("restrict", "object", "resume", "export", "stop"):
-        tell(stage, device, kind)
-    tell(stage, device, "stop", cells=[TRAIN_PURCHASES])
-    tell(stage, device, "erase")
-    said = synced_lines(run(stage, device))
-    assert len(said) == 8
-    for expected in (
-        "Your data is kept here and not used.",
-        "Everything may be used again.",
-        "Wrote a copy of your 2 purchase lines to the exports folder.",
-        "Stopped using purchases for train-shared-models; 0 derived files deleted.",
-        "Reported 7 instructions to the consent service.",
-    ):
-        assert expected in said
-    assert all("{" not in sentence for sentence in said)
-
-
-def test_watching_goes_on_until_it_is_interrupted() -> None:
-    runs: list[float] = []
-
-    def pause(seconds: float) -> None:
-        if len(runs) == 3:
-            raise KeyboardInterrupt
-        assert seconds == 5
-
-    watch(lambda: runs.append(1), 5, pause)
-    assert len(runs) == 3

@@ -1,6 +1,5 @@
 """One client in a round: its pins decide, its register binds, consent is asked, once each."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,6 @@ from tests.unit.client.stage import (
 )
 from tests.unit.consent.harness import GIVE, NOTICE, WITHDRAW, Stage
 from tests.unit.crypto.samples import NOW, commit, opening_keys, plan, share_sum, signer
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(tmp_path / "consent")
-    yield made
-    made.close()
 
 
 def join(stage: Stage, party: Party, record: SignedRecord) -> Contribution:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NewDatabase
-from tests.unit.consent.harness import Stage
+from tests.unit.consent.harness import Stage, check_repeated_cells
 from tests.unit.crypto.samples import signer
 
 
@@ -13,6 +13,7 @@ def stage(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
     """A service on each of the two databases."""
     made = Stage(tmp_path / "consent", database=new_database)
     yield made
+    check_repeated_cells(made.context)
     made.close()
 
 
@@ -22,4 +23,5 @@ def pinned(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
     key = signer("coordinator").public_key()
     made = Stage(tmp_path / "pinned", database=new_database, coordinator_key=key)
     yield made
+    check_repeated_cells(made.context)
     made.close()

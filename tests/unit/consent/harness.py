@@ -1,6 +1,7 @@
 """A consent service in this process, with a clock that tests move."""
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from fastapi import FastAPI
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import select
 
 from consent.ages import AgeBand
 from consent.client import ConsentClient, fetch_keys
 from consent.notice import SHIPPED
-from consent.purpose import Category, Cell, Decision, Purpose
+from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Decision, Purpose
 from consent.service.app import create_app
 from consent.service.context import Context
 from consent.service.inprocess import InProcessTransport
@@ -23,7 +25,8 @@ from consent.service.machines import service as machines
 from consent.service.notices.service import publish
 from consent.service.principals import Role
 from consent.service.settings import Settings, create_home
-from consent.tasks.task import TaskName
+from consent.service.tables import Consent, Shopper
+from consent.tasks.task import REQUIRED_PURPOSE, TaskName
 from crypto.wire import thumbprint
 
 TASK = TaskName.POPULARITY
@@ -180,3 +183,19 @@ class Stage:
             shoppers=list(device.shoppers),
         )
         return {who: verified.grant.token_id for who, verified in answer.grants.items()}
+
+
+def check_repeated_cells(context: Context) -> None:
+    """Every shopper's row says what her cells say: live checks read the row alone."""
+    live: dict[str, list[Consent]] = defaultdict(list)
+    with context.database.reading() as session:
+        for cell in session.scalars(select(Consent)):
+            if ConsentState(cell.state) in LIVE_STATES:
+                live[cell.shopper_id].append(cell)
+        shoppers = session.scalars(select(Shopper)).all()
+    required = set(REQUIRED_PURPOSE.values())
+    for shopper in shoppers:
+        cells = live[shopper.id]
+        given = {f"{c.purpose} {c.category}" for c in cells if Purpose(c.purpose) in required}
+        assert set(filter(None, shopper.given.split(","))) == given
+        assert shopper.ends_at == min((c.expires_at for c in cells if c.expires_at), default=None)

@@ -28,8 +28,9 @@ from consent.instruction_report import (
     ReportStatus,
 )
 from consent.purpose import CELLS
+from consent.receipt import moment
 from crypto.errors import WireError
-from crypto.wire import SignedRecord, parse_object, thumbprint
+from crypto.wire import MAX_TIME_MS, SignedRecord, parse_object, thumbprint
 
 SERVICE, CLIENT = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 MILK = {"item": "milk", "day": "2026-11-30", "values": {"quantity": 2.0}}
@@ -105,6 +106,7 @@ def _with(key: str, value: object) -> Callable[[dict[str, Any]], dict[str, Any]]
         _with("details", {"lifts": ["restrict"]}),
         _with("shopper", 5),
         _with("expires_at", -1),
+        _with("expires_at", MAX_TIME_MS + 1),
         lambda body: {key: value for key, value in body.items() if key != "details"},
     ],
 )
@@ -209,6 +211,7 @@ def test_fetches_and_reports_prove_the_key_that_they_name() -> None:
         _with("counts", []),
         _with("note", "free text"),
         _with("at", "now"),
+        _with("at", MAX_TIME_MS + 1),
         _with("instruction", "a\0b"),
     ],
 )
@@ -218,6 +221,10 @@ def test_a_report_has_no_room_for_anything_else(
     body = change(parse_object(report().sign(CLIENT).body, what="test"))
     with pytest.raises(WireError):
         Report.parse(SignedRecord.sign(REPORT_TYPE, body, CLIENT))
+
+
+def test_every_time_that_is_read_can_be_shown() -> None:
+    assert moment(Report.parse(report(at=MAX_TIME_MS).sign(CLIENT)).at).startswith("9999-12-31T")
 
 
 def test_each_outcome_belongs_to_one_status() -> None:

@@ -32,10 +32,5 @@ def test_only_a_yes_that_contradicts_it_is_affirmed() -> None:
     assert signals.to_affirm(decisions) == {TRAIN}
 
 
-def test_the_points_programme_is_left_with_its_own_opt_in() -> None:
-    assert signals.leaves_programme(frozenset({POINTS}))
-    assert not signals.leaves_programme(frozenset({TRAIN}))
-
-
 def test_the_well_known_resource_is_of_the_specification() -> None:
     assert signals.well_known() == {"gpc": True, "lastUpdate": signals.LAST_UPDATE.isoformat()}

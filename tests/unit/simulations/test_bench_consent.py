@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from consent.service.context import opened
+from consent.purpose import Decision
+from consent.service.context import Context, opened
+from consent.service.holdings.repository import HoldingsRepository, held_tables
 from consent.service.settings import Settings, create_home
 from consent.service.standing import service as standing
 from consent.service.standing.schemas import StandingRequest
@@ -18,11 +24,13 @@ from simulations.bench import consent as bench
 from simulations.bench.consent_audit import AuditError, audit
 from simulations.bench.consent_http import Answer, one_by_one, open_loop, request, spread
 from simulations.bench.consent_seed import seed
-from simulations.bench.consent_world import STEPS, World
+from simulations.bench.consent_world import FIRST, STEPS, TRAIN, World
 from simulations.cli import app
 from tests.conftest import NewDatabase
+from tests.unit.consent.harness import Device, Stage
 
 SHOPPERS = 240
+CHANCE = re.compile(r"[0-9a-f]{32}|[A-Za-z0-9_-]{43}|otter|^\$")
 STALL_S = 0.2
 HELD = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -63,6 +71,73 @@ def test_what_is_seeded_is_what_the_service_could_have_made(
         for grants in world.open:
             asked = StandingRequest(token_ids=[*grants.tokens, "0" * 32])
             assert standing.standing(context, asked).standing == grants.tokens
+
+
+# Columns that say when something happened; each row is told from its own first one.
+TIMES = ("time", "since", "created_at", "issued_at", "expires_at", "ends_at")
+DAY_MS = 24 * 3600 * 1000
+# What is counted, and what a caller chooses.
+OWN = {"id", "leaf", "after_event", "round_id", "language"}
+# Nobody here loses a password, and no client is there to be instructed.
+UNSEEDED = {"account_code", "instruction", "instruction_event", "open_instruction"}
+
+
+def without_chance(row: Mapping[str, Any]) -> tuple[tuple[str, object], ...]:
+    """A row without its random ids, and with times as what they are after its first one."""
+    times = [row[name] for name in TIMES if row.get(name) is not None]
+    found: dict[str, object] = {}
+    for name, value in row.items():
+        if name in OWN:
+            continue
+        if name == "ends_at":  # of a cell that was given a moment after she came
+            found[name] = round((value - times[0]) / DAY_MS, 3)
+        elif name in TIMES and value is not None:
+            found[name] = value - times[0]
+        elif isinstance(value, bytes) or (isinstance(value, str) and CHANCE.search(value)):
+            found[name] = type(value)
+        else:
+            found[name] = value
+    return tuple(found.items())
+
+
+def rows_of(context: Context, shopper: str) -> dict[str, set[tuple[tuple[str, object], ...]]]:
+    """Every row of hers in every table that she has any in."""
+    with context.database.reading() as session:
+        holdings = HoldingsRepository(session, shopper)
+        found = {name: set(map(without_chance, holdings.rows(name))) for name in held_tables()}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def test_seeded_rows_are_those_that_the_service_writes(
+    tmp_path: Path, new_database: NewDatabase
+) -> None:
+    """A shopper of the seed, and one who does the same over the API: the same but for chance."""
+    settings, world = seeded(tmp_path / "home", new_database())
+    # Somebody who once withdrew what trains, and whose data has been in no round.
+    once = (world.epoch == 2) & ~world.train & (world.rounds == 0)
+    who = int(np.flatnonzero(once)[0])
+    with closing(Stage(tmp_path / "home", settings=settings)) as stage:
+        given = dict(zip(FIRST, map(_decided, world.given[who]), strict=True))
+        device = stage.device(decisions=given)
+        _attach_account(stage, device)
+        stage.grants(device, world.open[0].round_id, context=world.open[0].context)
+        stage.decide(device, {TRAIN: Decision.WITHDRAWN})
+        expected = rows_of(stage.context, device.shopper)
+        found = rows_of(stage.context, world.ids[who])
+    assert set(expected) - set(found) == UNSEEDED
+    assert found == {name: rows for name, rows in expected.items() if name in found}
+
+
+def _attach_account(stage: Stage, device: Device) -> None:
+    path = f"/v1/shoppers/{device.shopper}/account"
+    body = {"name": "bea-otter", "password": "a long walk by the sea"}
+    headers = {"Authorization": f"Bearer {device.shoppers[device.shopper]}"}
+    made = stage.http.post(path, json=body, headers=headers)
+    assert made.status_code == 201, made.text
+
+
+def _decided(yes: bool) -> Decision:
+    return Decision.GIVEN if yes else Decision.REFUSED
 
 
 @pytest.mark.parametrize(("wrong", "claim"), WRONG.items())

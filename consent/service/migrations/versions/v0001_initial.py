@@ -95,6 +95,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("thumbprint", name=op.f("pk_client")),
     )
     op.create_table(
+        "figure",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "counted_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_figure")),
+    )
+    op.create_table(
         "hit",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("window", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -730,6 +739,7 @@ def upgrade() -> None:
             batch_op.f("ix_webhook_delivery_message_id"), ["message_id"], unique=False
         )
         batch_op.create_index("webhook_delivery_due", ["due_at", "leased_until"], unique=False)
+        batch_op.create_index("webhook_delivery_waiting", ["endpoint_id", "due_at"], unique=False)
 
     op.create_table(
         "account_code",

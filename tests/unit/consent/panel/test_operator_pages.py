@@ -165,7 +165,7 @@ def test_numbers_runs_and_downloads(site: Stage) -> None:
     who = browser(site)
     site.device()
     retain(site.context)
-    assert "1 leaf" in who.get("/operators").text
+    assert "1 entry" in who.get("/operators").text
     assert "finished" in who.get("/operators/retention").text
     for kind in ("ropa", "dpia"):
         for how in ("json", "csv", "html"):

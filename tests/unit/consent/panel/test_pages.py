@@ -258,6 +258,20 @@ def test_cookies_are_locked_to_a_secure_origin(panel: Stage) -> None:
     assert answer.status_code == 303
     (flash,) = answer.headers.get_list("set-cookie")
     assert {"httponly", "secure", "samesite=lax", "path=/"} <= set(flash.lower().split("; "))
+    (visit,) = Visitor(secure).get("/").headers.get_list("set-cookie")
+    assert visit.startswith("__Host-fedcart_visit=")
+    assert {"httponly", "secure", "samesite=lax", "path=/"} <= set(visit.lower().split("; "))
+    secure.close()
+
+
+def test_a_form_of_a_visit_that_another_host_planted_is_refused(panel: Stage) -> None:
+    settings = replace(panel.settings, public_url=Origin.parse("https://consent.example"))
+    secure = Stage(panel.home, settings=settings, build=create_site)
+    attacker = Visitor(secure)
+    token = attacker.token()
+    planted = {"fedcart_visit": attacker.cookies["__Host-fedcart_visit"]}
+    answer = Visitor(secure, planted).send("/login", {"csrf": token, "name": "a", "password": "b"})
+    assert answer.status_code == 403
     secure.close()
 
 
@@ -297,6 +311,8 @@ def test_receipts_are_read_and_kept(shopper: Visitor) -> None:
     page = shopper.get("/history/1")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     kept = shopper.get("/history/1/receipt.json")
+    assert kept.headers["content-security-policy"] == POLICY
+    assert kept.headers["cache-control"] == "no-store"
     assert kept.headers["content-disposition"] == 'attachment; filename="receipt-1.json"'
     evidence = Evidence(receipt=Receipt.from_bytes(kept.content), heads=[], proofs=[])
     assert all(check.holds for check in verify(evidence, shopper.stage.service_key))
@@ -310,6 +326,7 @@ def test_static_files_are_kept_by_their_version(nobody: Visitor) -> None:
     assert found is not None
     assert "immutable" in nobody.get(found[1]).headers["cache-control"]
     assert nobody.get("/static/panel.css").headers["cache-control"] == "no-cache"
+    assert nobody.get(found[1]).headers["content-security-policy"] == POLICY
     assert nobody.get("/static/../app.py").status_code == 404
     assert nobody.get("/static/%2e%2e/app.py").status_code == 404
 

@@ -90,9 +90,9 @@ def test_a_guardian_is_found_by_code_and_decides(panel: Stage) -> None:
         name: re.search(rf'name="{name}" value="([^"]+)"', page)[1]  # type: ignore[index]
         for name in ("epoch", "notice", "cell")
     }
-    stale = {**answer, "epoch": "0", "answer": "yes"}
-    mother.post(ward, stale)
-    assert state(child) is ConsentState.REQUESTED
+    for stale in ("0", "", "x", '0", "1", "2'):
+        mother.post(ward, {**answer, "epoch": stale, "answer": "yes"})
+        assert state(child) is ConsentState.REQUESTED
     assert mother.post(ward, {**answer, "answer": "yes"}).status_code == 303
     assert state(child) is ConsentState.GIVEN
     mother.post(ward, {**answer, "answer": "no"})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 
 from consent.notice import Language
@@ -148,14 +149,48 @@ def test_an_operator_works_the_queue(stage: Stage, anna: Browser) -> None:
     page = boss.get(path).text
     assert "&lt;script&gt;alert" in page
     assert "<script>alert" not in page
-    assert boss.post(f"{path}/take").status_code == 303
-    boss.post(f"{path}/extend", answer="A paper archive.")
-    boss.post(f"{path}/refuse", ground="", answer="no ground")
+    assert act(boss, path, "take").status_code == 303
+    act(boss, path, "extend", answer="A paper archive.")
+    act(boss, path, "refuse", ground="", answer="no ground")
     assert "in progress" in boss.get(path).text
-    boss.post(f"{path}/complete", answer="It is corrected.")
+    act(boss, path, "complete", answer="It is corrected.")
     hers = anna.get(request).text
     assert "It is corrected." in hers
     assert "extended: A paper archive." in unescape(hers)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "Nothing was changed. This request is now: taken back."),
+        ("zh", "没有作任何更改。这项请求现在的状态是：已撤回。"),
+    ],
+)
+def test_a_step_that_came_too_late_says_how_the_request_stands(
+    stage: Stage, anna: Browser, language: str, told: str
+) -> None:
+    request = ask(anna, "erasure")
+    boss, path = staff(stage, Role.OPERATOR), f"/operators{request.removeprefix('/rights')}"
+    boss.language = language
+    seen = seen_at(boss, path)
+    assert anna.post(f"{request}/cancel").status_code == 303
+    answer = boss.post(
+        f"{path}/refuse", seen=seen, ground="not-identified", answer="Nobody proved who asks."
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, path)
+    page = boss.get(path).text
+    assert told in page
+    assert "Nobody proved who asks." not in page
+
+
+def seen_at(boss: Browser, path: str) -> str:
+    """The state that the page's forms are from."""
+    (seen,) = set(re.findall(r'name="seen" value="(\d+)"', boss.get(path).text))
+    return str(seen)
+
+
+def act(boss: Browser, path: str, step: str, **fields: str) -> httpx.Response:
+    return boss.post(f"{path}/{step}", seen=seen_at(boss, path), **fields)
 
 
 def test_the_queue_is_behind_its_roles(stage: Stage, anna: Browser) -> None:

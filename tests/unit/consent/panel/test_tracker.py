@@ -46,13 +46,16 @@ class Shopper:
         assert found.shopper is not None
         return [found.shopper]
 
-    def get(self, path: str, *, status: int = 200, fetched: bool = False) -> httpx.Response:
+    def get(
+        self, path: str, *, status: int = 200, fetched: bool = False, language: str = "en"
+    ) -> httpx.Response:
         name = "__Host-fedcart_session"
         self.stage.http.cookies.clear()
         answer = self.stage.http.get(
             path,
             headers={
                 "Cookie": f"{name}={self.login}; fedcart_session={self.login}",
+                "Accept-Language": language,
                 **({"HX-Request": "true"} if fetched else {}),
             },
         )
@@ -89,6 +92,17 @@ def test_the_tracker_says_how_far_it_is_and_stops_asking(ann: Shopper) -> None:
         assert expected in page
     for gone in ("hx-get", "http-equiv", "Look again"):
         assert gone not in page
+
+
+def test_where_no_grant_was_live_it_says_so(ann: Shopper) -> None:
+    epoch = ann.stage.decide(ann.device, WITHDRAW)
+    for language, told, counted in (
+        ("en", "No grant of yours was live at that moment.", "0 grants"),
+        ("zh", "当时您没有任何有效的授权。", "0 份授权"),
+    ):
+        page = ann.get(f"/withdrawals/{epoch}", language=language).text
+        assert told in page
+        assert counted not in page
 
 
 def test_a_page_that_is_as_it_was_is_not_sent_again(ann: Shopper) -> None:

@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from consent.service.audit import reading, service
 from consent.service.audit.repository import AuditRepository, Wanted
 from consent.service.audit.service import record
+from consent.service.database import DatabaseBusyError
 from tests.unit.consent.harness import Stage
 from tests.unit.consent.service.operators import auditor, bearer, operator
+from tests.unit.consent.service.statements import recorded
 
 
 def act(stage: Stage, *actions: str) -> None:
@@ -32,6 +34,33 @@ def test_reading_shows_acts_and_is_one(stage: Stage) -> None:
     assert again[0]["action"] == "audit.read"
     assert again[0]["role"] == "auditor"
     assert again[0]["actor"].startswith("account:")
+
+
+def test_the_page_is_read_without_the_write_lock(stage: Stage) -> None:
+    """Whoever writes waits while one entry is appended, not while a page is looked for."""
+    act(stage, "a.a")
+    reader = auditor(stage)
+    with recorded(stage) as statements:
+        assert reader.get("/v1/audit", action="a.a").status_code == 200
+    pages = [each for each in statements if "audit_entry.action =" in each.sql]
+    assert [each.writing for each in pages] == [False]
+    appended = [each for each in statements if each.sql.startswith("INSERT INTO audit_entry")]
+    assert [each.writing for each in appended] == [True]
+
+
+def test_what_was_not_recorded_is_not_given_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act(stage, "secret.act")
+    reader = auditor(stage)
+
+    def busy() -> None:
+        raise DatabaseBusyError
+
+    monkeypatch.setattr(stage.context.database, "writing", busy)
+    refused = [reader.get(path) for path in ("/v1/audit", "/v1/ropa", "/v1/dpia")]
+    assert [answer.status_code for answer in refused] == [503] * 3
+    assert "secret.act" not in refused[0].text
 
 
 def test_filters_and_pages(stage: Stage) -> None:

@@ -2,14 +2,18 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from consent.receipt import Receipt
 from consent.rights.archive import guarded, unguarded, verify_archive
 from consent.rights.proof import Step
+from consent.service.database import Database
 from consent.service.exports import archive as writing
 from consent.service.exports import contents
 from consent.service.exports.archive import archive, pieces
@@ -113,6 +117,26 @@ def test_everything_that_the_service_holds_is_in_it(pinned: Stage, tmp_path: Pat
     with zipfile.ZipFile(path) as file:
         proved = json.loads(file.read(log))["events"]
     assert len(proved) == len(table(path, "history"))
+
+
+def test_it_never_waits_for_a_second_connection(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many exports at once as there are connections would all wait for one another."""
+    who, reading = person(stage), Database.reading
+    held: list[Session] = []
+    request = who.ask_with_proof("access").json()["id"]
+
+    @contextmanager
+    def counted(database: Database) -> Iterator[Session]:
+        assert not held
+        with reading(database) as session:
+            held.append(session)
+            yield session
+            held.pop()
+
+    monkeypatch.setattr(Database, "reading", counted)
+    assert fetch(who, request).status_code == 200
 
 
 def test_the_manifest_is_signed_and_names_every_file(stage: Stage, tmp_path: Path) -> None:

@@ -1,11 +1,20 @@
 """Minors: a yes waits for the guardian, a no never waits, and nobody tries ages until one fits."""
 
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from consent.receipt import Controller
+from consent.rights.clock import Residence
 from consent.service.guardians import gate
+from consent.service.rights import service as rights
+from consent.service.tables import METADATA
+from tests.conftest import NewDatabase
 from tests.unit.consent.harness import GIVE, NOTICE, Stage
 from tests.unit.consent.service.logins import age_proof
 from tests.unit.consent.service.people import Person, register
@@ -48,6 +57,19 @@ def family(stage: Stage, *cells: dict[str, str]) -> tuple[Person, Person]:
     assert answer.status_code == 201, answer.text
     assert answer.json()["ward"] == child.shopper
     return child, mother
+
+
+@pytest.fixture
+def california(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
+    """A service whose own law lets one decide alone from 13 on."""
+    law = Controller(jurisdiction="US-CA")
+    made = Stage(tmp_path / "california", database=new_database, controller=law)
+    yield made
+    made.close()
+
+
+def reside(who: Person, where: Residence) -> None:
+    rights.state_residence(who.stage.context, who.shopper, who.token, where)
 
 
 def test_who_says_nothing_of_her_age_is_asked_for_nothing_that_leaves_the_device(
@@ -139,6 +161,27 @@ def test_guessing_codes_is_bounded(stage: Stage) -> None:
     assert answers[10] == 429
 
 
+def test_the_code_is_not_stored(stage: Stage) -> None:
+    code = own(person(stage, "Cleo", "13-15"), "POST", "guardian/codes").json()["code"]
+    with stage.context.database.reading() as session:
+        (stored,) = session.scalars(select(METADATA.tables["guardian_code"].c.code_hash))
+    plain = (code, code.replace("-", ""))
+    assert stored not in {*plain, *(hashlib.sha256(each.encode()).hexdigest() for each in plain)}
+
+
+def test_strangers_do_not_use_up_her_tries(stage: Stage) -> None:
+    child, mother = person(stage, "Cleo", "13-15"), person(stage, "Mona", "adult")
+    stranger = person(stage, "Sara", "adult")
+    path = f"/v1/shoppers/{child.shopper}/guardian/codes"
+    wards = f"/v1/shoppers/{mother.shopper}/wards"
+    for _ in range(11):
+        assert stage.http.post(path, headers=stranger.headers).status_code == 404
+        asked = stage.http.post(wards, json={"code": "AAAA-AAAA"}, headers=stranger.headers)
+        assert asked.status_code == 404
+    code = own(child, "POST", "guardian/codes").json()["code"]
+    assert own(mother, "POST", "wards", {"code": code}).status_code == 201
+
+
 def test_a_device_token_is_no_guardian(stage: Stage) -> None:
     child = person(stage, "Cleo", "13-15")
     device = stage.device()
@@ -198,6 +241,40 @@ def test_a_younger_band_ends_what_it_may_not_have_agreed_to(stage: Stage) -> Non
     who = person(stage, "Una", "adult", TRAIN)
     assert own(who, "PUT", "age", {"band": "13-15"}).status_code == 200
     assert states(who) == {tuple(TRAIN.values()): "expired"}
+
+
+def test_where_she_lives_decides_too_whether_her_yes_counts(california: Stage) -> None:
+    child = person(california, "Cleo", "13-15", TRAIN)
+    assert states(child) == {tuple(TRAIN.values()): "given"}
+    reside(child, Residence.EEA)
+    assert own(child, "GET", "age").json()["guardian_needed"] is True
+    assert states(child) == {tuple(TRAIN.values()): "expired"}
+
+
+def test_who_moves_to_where_she_may_decide_alone_has_no_guardian_any_more(
+    california: Stage,
+) -> None:
+    child = person(california, "Cleo", "13-15")
+    reside(child, Residence.EEA)
+    mother = person(california, "Mona", "adult")
+    assert own(child, "PUT", "consents", say(TRAIN, "given"), If_Match="*").status_code == 200
+    code = own(child, "POST", "guardian/codes").json()["code"]
+    assert own(mother, "POST", "wards", {"code": code}).status_code == 201
+    ward = f"wards/{child.shopper}/consents"
+    assert own(mother, "PUT", ward, say(TRAIN, "given"), If_Match="*").status_code == 200
+    reside(child, Residence.CALIFORNIA)
+    assert states(child) == {tuple(TRAIN.values()): "expired"}
+    assert own(mother, "GET", ward).status_code == 404
+    assert own(child, "GET", "age").json()["guardian"] is False
+
+
+def test_a_code_is_worth_nothing_once_she_needs_no_guardian(california: Stage) -> None:
+    child, mother = person(california, "Cleo", "13-15"), person(california, "Mona", "adult")
+    reside(child, Residence.EEA)
+    code = own(child, "POST", "guardian/codes").json()["code"]
+    reside(child, Residence.CALIFORNIA)
+    assert own(mother, "POST", "wards", {"code": code}).status_code == 422
+    assert own(mother, "GET", "wards").json() == {"wards": []}
 
 
 def test_adults_and_the_stated_need_no_code(stage: Stage) -> None:

@@ -133,6 +133,29 @@ def test_of_many_at_once_one_is_executed(stage: Stage, monkeypatch: pytest.Monke
     other.close()
 
 
+def test_a_request_that_was_begun_anew_meanwhile_changes_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is stopped for over a minute; its caller asks again, then it wakes up."""
+    other, real = stage.again(), shoppers.register
+    second: list[httpx.Response] = []
+
+    def stopped(*args: Any, **kwargs: Any) -> Any:
+        if stage.clock.now < woken:
+            stage.clock.now = woken
+            with ThreadPoolExecutor(1) as pool:  # a request of its own, in nobody's context
+                second.append(pool.submit(send, other).result())
+        return real(*args, **kwargs)
+
+    woken = stage.clock.now + 61
+    monkeypatch.setattr(shoppers, "register", stopped)
+    first = send(stage)
+    assert (first.status_code, second[0].status_code) == (409, 201)
+    assert count(stage) == 1
+    assert send(stage).json() == second[0].json()
+    other.close()
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_after_a_crash_it_is_known_whether_something_was_done(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, changed: bool

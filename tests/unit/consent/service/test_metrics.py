@@ -8,6 +8,9 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from consent.service.commits.schemas import DropReason
+from consent.service.grants.schemas import RefusalReason
+from consent.service.jobs import JOBS
 from consent.service.metrics.middleware import Measured
 from consent.service.metrics.registry import Metrics
 from consent.service.retention.service import retain
@@ -78,6 +81,33 @@ def test_no_label_is_an_id(stage: Stage) -> None:
     assert 'route="none"' in shown
     assert 'method="other"' in shown
     assert "BREW" not in shown
+
+
+def test_no_label_sets_a_group_of_shoppers_apart(pinned: Stage) -> None:
+    """By purpose, data, age, store or task a count could be of one shopper: there is none."""
+    stays, leaves = (pinned.device(decisions=GIVE, kind="store") for _ in range(2))
+    caller, record = operator(pinned), publish(pinned, make_manifest())
+    pinned.decide(leaves, WITHDRAW)
+    pinned.grants(leaves, context=context_of(record))
+    freeze(pinned, record, "round-1", [stays])
+    pinned.http.get("/nowhere")
+    retain(pinned.context)
+    caller.get("/metrics")
+    routes = set(pinned.app.openapi()["paths"])
+    words = {
+        "route": routes | {"none"},
+        "method": {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "other"},
+        "status": {"1xx", "2xx", "3xx", "4xx", "5xx"},
+        "reason": {*RefusalReason, *DropReason},
+        "job": {job.name for job in JOBS},
+    }
+    seen = set()
+    for _, labels in scrape(caller):
+        for name, text in labels:
+            if name != "le":
+                assert text in words[name], name
+                seen.add(name)
+    assert seen >= {"route", "method", "status", "reason"}
 
 
 def test_only_for_operators_and_auditors(stage: Stage) -> None:

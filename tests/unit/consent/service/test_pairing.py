@@ -10,11 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
-from consent.pairing import ALPHABET, PairingRequest, as_shown, as_typed, new_code
+from consent.pairing import ALPHABET, PairingRequest, as_typed, new_code
 from consent.service.accounts import service as accounts
 from consent.service.quotas import Kind, Quotas
 from consent.service.tables import METADATA
 from consent.tasks.task import TaskName
+from consent.typed_codes import as_shown
 from crypto.errors import ConsentError, WireError
 from crypto.wire import SignedRecord, thumbprint
 from tests.unit.consent.harness import CONTEXT, GIVE, Device, Stage
@@ -171,6 +172,13 @@ class TestPairing:
         assert Person(stage, "nobody", "x").call("POST", path, {}).status_code == 401
         stage.clock.now += 11 * 60
         assert anna.call("POST", path, {}).status_code == 403
+
+    def test_strangers_do_not_use_up_her_codes(self, stage: Stage) -> None:
+        anna, berta = register(stage), register(stage, "berta")
+        for _ in range(11):
+            path = f"/shoppers/{anna.shopper}/pairing-code"
+            assert berta.call("POST", path, {}).status_code == 404
+        assert ask(anna)
 
     def test_the_key_must_have_signed(self, stage: Stage) -> None:
         anna = register(stage)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from consent.origin import Origin
+from consent.service.accounts import staff
 from consent.service.accounts.repository import AccountRepository
 from consent.service.accounts.service import erase
 from consent.service.principals import STEP_UP, Role
@@ -309,6 +310,13 @@ def test_a_closed_account_is_not_signed_in_to(site: Stage) -> None:
         account.closed_at = site.context.now_ms()
         accounts.save(account)
     assert sign_in(site, phone).status_code == 401
+
+
+def test_an_operators_new_start_ends_her_passkeys(site_on_both: Stage) -> None:
+    site, lost = site_on_both, device()
+    register(site, log_in(site, "olga", role=Role.OPERATOR), lost)
+    staff.add(site.context, Role.OPERATOR, "olga")
+    assert sign_in(site, lost).status_code == 403
 
 
 def test_an_erased_account_leaves_no_passkey(site_on_both: Stage) -> None:

@@ -45,7 +45,7 @@ POINTERS: dict[str, tuple[str, ...]] = {
         "test_processes_share_the_count_and_a_restart_keeps_it",
     ),
     "SSRF in connectors (fides CVEs)": (
-        "unit/consent/service/test_webhooks.py",
+        "unit/consent/service/test_webhooks_addresses.py",
         "test_every_address_of_a_name_must_be_public",
     ),
     "no status shown after a change (fides #2142)": (

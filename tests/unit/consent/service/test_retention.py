@@ -23,10 +23,20 @@ from consent.service.retention.repository import RunRepository
 from consent.service.retention.service import rehearse, retain
 from consent.service.settings import Settings, create_home
 from crypto.errors import InvalidInputError
-from tests.unit.consent.harness import Device, Stage
-from tests.unit.consent.rounds import COLLECT, balance, bearer, release
+from crypto.manifest import context_of
+from tests.unit.consent.harness import GIVE, WITHDRAW, Device, Stage
+from tests.unit.consent.rounds import (
+    COLLECT,
+    balance,
+    bearer,
+    freeze,
+    make_manifest,
+    publish,
+    release,
+)
 from tests.unit.consent.service import rights_calls as people
 from tests.unit.consent.service.operators import auditor, login, operator
+from tests.unit.consent.service.statements import read_wholly, recorded
 
 DAY = 86_400
 
@@ -162,6 +172,44 @@ class TestJob:
         assert ran.counts[RecordClass.GRANTS] == 0
         assert ran.failed == ()
         assert count(pinned, "participation_grant") == count(pinned, "committed_grant") == 1
+
+    def test_refusals_go_with_their_round(self, pinned: Stage) -> None:
+        leaver, stays = pinned.device(decisions=GIVE), pinned.device(decisions=GIVE)
+        record = publish(pinned, make_manifest())
+        pinned.decide(leaver, WITHDRAW)
+        pinned.grants(leaver, context=context_of(record))
+        pinned.clock.now += 10 * DAY
+        freeze(pinned, record, "round-1", [stays])
+        pinned.clock.now += 5 * DAY
+        later = publish(pinned, make_manifest("round-2"))
+        pinned.grants(leaver, context=context_of(later), round_id="round-2")
+        assert count(pinned, "refusal") == 2
+        for days, left in (
+            (25, 2),
+            (1, 1),
+            (4, 1),
+            (1, 0),
+        ):  # the list on day 10, or announced on 15
+            pinned.clock.now += days * DAY
+            retain(pinned.context)
+            assert count(pinned, "refusal") == left
+
+    def test_what_shoppers_leave_behind_is_found_by_index(self, stage: Stage) -> None:
+        """The job looks under the write lock: it must not read a table of many shoppers there."""
+        with recorded(stage) as statements:
+            retain(stage.context)
+        found = read_wholly(stage, [each for each in statements if each.writing])
+        assert "round_policy" in found
+        assert not found & {
+            "account_session",
+            "hit",
+            "keyed_request",
+            "oidc_attempt",
+            "participation_grant",
+            "refusal",
+            "webauthn_challenge",
+            "webhook_delivery",
+        }
 
     def test_closed_requests_go_and_open_ones_stay(self, stage: Stage) -> None:
         who = people.person(stage)

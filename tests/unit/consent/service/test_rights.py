@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from consent.instruction_report import Outcome, ReportStatus
@@ -252,6 +253,22 @@ def test_open_requests_are_bounded(stage: Stage) -> None:
     assert who.ask("access").status_code == 409
 
 
+def step(
+    stage: Stage,
+    request: str,
+    name: str,
+    headers: dict[str, str],
+    body: dict[str, str] | None = None,
+    *,
+    seen: str | None = None,
+) -> httpx.Response:
+    """A step of an operator's, from what he saw: how it is now, unless that is said."""
+    path = f"/v1/requests/{request}"
+    seen = seen or stage.http.get(path, headers=headers).headers["etag"]
+    sent = headers | {"If-Match": seen}
+    return stage.http.post(f"{path}/{name}", json=body, headers=sent)
+
+
 class TestQueue:
     def test_the_operator_sees_the_request_and_nothing_of_her_consent(self, stage: Stage) -> None:
         who, headers = person(stage), operator(stage)
@@ -292,34 +309,71 @@ class TestQueue:
     def test_steps_are_told_and_audited(self, stage: Stage) -> None:
         who, headers = person(stage), operator(stage)
         request = who.ask_with_proof("rectification", note="Something else.").json()["id"]
-        path = f"/v1/requests/{request}"
-        assert stage.http.post(f"{path}/take", headers=headers).status_code == 200
+        assert step(stage, request, "take", headers).status_code == 200
         body = {"reason": "The store's archive is on paper."}
-        longer = stage.http.post(f"{path}/extend", json=body, headers=headers).json()
+        longer = step(stage, request, "extend", headers, body).json()
         assert (longer["due_on"], longer["extended_until"]) == ("2027-02-15", "2027-04-15")
-        assert stage.http.post(f"{path}/extend", json=body, headers=headers).status_code == 409
+        assert step(stage, request, "extend", headers, body).status_code == 409
         answer = {"answer": "It is corrected."}
-        closed = stage.http.post(f"{path}/complete", json=answer, headers=headers).json()
+        closed = step(stage, request, "complete", headers, answer).json()
         assert (closed["state"], closed["details"]) == ("completed", {})
-        assert stage.http.post(f"{path}/complete", json=answer, headers=headers).status_code == 409
+        assert step(stage, request, "complete", headers, answer).status_code == 409
         hers = who.read(request)
         assert hers["extension_reason"] == body["reason"]
         assert [step["action"] for step in hers["steps"]][-3:] == ["take", "extend", "complete"]
         assert hers["answer"] == "It is corrected."
+
+    @pytest.mark.parametrize(
+        ("name", "body"),
+        [
+            ("take", None),
+            ("extend", {"reason": "Archive."}),
+            ("complete", {"answer": "Done."}),
+            ("refuse", {"ground": "no-such-data", "answer": "None."}),
+        ],
+    )
+    def test_a_step_is_from_the_state_that_was_read(
+        self, stage: Stage, name: str, body: dict[str, str] | None
+    ) -> None:
+        who, headers = person(stage), operator(stage)
+        request = who.ask_with_proof("rectification", note="Something else.").json()["id"]
+        path = f"/v1/requests/{request}"
+        assert stage.http.post(f"{path}/{name}", json=body, headers=headers).status_code == 428
+        read = stage.http.get(path, headers=headers).headers["etag"]
+        taken = step(stage, request, "take", headers, seen=read)
+        assert taken.status_code == 200
+        before = stage.http.get(path, headers=headers)
+        assert before.headers["etag"] == taken.headers["etag"] != read
+        assert step(stage, request, name, headers, body, seen=read).status_code == 412
+        assert stage.http.get(path, headers=headers).json() == before.json()
+        done = step(stage, request, name, headers, body, seen=taken.headers["etag"])
+        assert done.status_code == 200
+        now = stage.http.get(path, headers=headers)
+        assert now.headers["etag"] == done.headers["etag"] != taken.headers["etag"]
+
+    def test_a_step_after_she_took_it_back_is_refused(self, stage: Stage) -> None:
+        who, headers = person(stage), operator(stage)
+        request = who.ask("access").json()["id"]
+        read = stage.http.get(f"/v1/requests/{request}", headers=headers).headers["etag"]
+        assert who.cancel(request).status_code == 200
+        body = {"ground": "not-identified", "answer": "Nobody proved who asks."}
+        assert step(stage, request, "refuse", headers, body, seen=read).status_code == 412
+        assert step(stage, request, "refuse", headers, body).status_code == 409
+        assert who.read(request)["state"] == "cancelled"
 
     def test_an_extension_is_told_within_the_first_period(self, stage: Stage) -> None:
         who = person(stage)
         request = who.ask("access").json()["id"]
         stage.clock.now += 32 * 86_400
         body = {"reason": "late"}
-        late = stage.http.post(f"/v1/requests/{request}/extend", json=body, headers=operator(stage))
+        late = step(stage, request, "extend", operator(stage), body)
         assert late.status_code == 409
 
     def test_a_refusal_has_a_ground_and_she_may_complain(self, stage: Stage) -> None:
         who, headers = person(stage), operator(stage)
         request = who.ask("access").json()["id"]
         body = {"ground": "not-identified", "answer": "Nobody proved who asks."}
-        refused = stage.http.post(f"/v1/requests/{request}/refuse", json=body, headers=headers)
+        refused = step(stage, request, "refuse", headers, body)
         assert refused.json()["state"] == "refused"
         hers = who.read(request)
         assert (hers["ground"], hers["may_complain"]) == ("not-identified", True)
@@ -328,9 +382,8 @@ class TestQueue:
         request = person(stage).ask("access").json()["id"]
         headers = login(stage, Role.AUDITOR)
         assert stage.http.get("/v1/requests", headers=headers).status_code == 200
-        path = f"/v1/requests/{request}/take"
-        assert stage.http.post(path, headers=headers).status_code == 404
-        assert stage.http.post(path, headers=operator(stage)).status_code == 200
+        assert step(stage, request, "take", headers).status_code == 404
+        assert step(stage, request, "take", operator(stage)).status_code == 200
 
 
 def test_a_request_whose_client_never_answers_is_closed_in_part(stage: Stage) -> None:

@@ -1,0 +1,35 @@
+"""Erasing at a client: purchases, the copies of them that it made, and what it computed from them.
+
+Best effort: what a file system, a solid-state disk or somebody's backup has kept is out of reach.
+"""
+
+from pathlib import Path
+
+from client.events import EventStore
+from client.home import ClientHome
+from client.personal_export import exports_of
+
+
+def erase_purchases(home: ClientHome) -> int:
+    """Overwrite and delete the purchases of a device; how many lines there were.
+
+    What an import that was cut off has left goes too.
+    """
+    for draft in home.path.glob(f".{home.events.name}.draft*"):
+        draft.unlink(missing_ok=True)
+    if not home.events.exists():
+        return 0
+    with EventStore.open(home.events) as store:
+        lines = store.forget(home.shopper)
+    home.events.unlink()
+    return lines
+
+
+def copies_of(home: ClientHome, identifier: str) -> list[Path]:
+    """The files with a shopper's data that a client made: her exports, and what it derived."""
+    return [*exports_of(home, identifier), *derived_files(home, identifier)]
+
+
+def derived_files(home: ClientHome, identifier: str) -> list[Path]:
+    """The files that a client computed from a shopper's purchases and kept."""
+    return [path for path in (home.derived / identifier).rglob("*") if not path.is_dir()]
