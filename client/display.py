@@ -9,6 +9,7 @@ from client.intake import Intake
 from client.shelf import Shelf
 from consent.answers import Consents
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
+from crypto.dp.bound import told
 
 _RESTRICTED: Final = "Your data is restricted: it is kept, and nothing is used.\n"
 
@@ -54,7 +55,7 @@ def status_table(status: Status) -> Table:
     table.add_column("Round")
     table.add_column("ε charged", justify="right")
     for task, round_id, epsilon in status.rounds:
-        table.add_row(task, round_id, "none (no noise)" if epsilon is None else f"{epsilon:.3f}")
+        table.add_row(task, round_id, "none (no noise)" if epsilon is None else told(epsilon))
     return table
 
 

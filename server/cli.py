@@ -139,6 +139,7 @@ def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
     """Show what of the budget is spent, and every release with its record."""
     from rich.console import Console
 
+    from crypto.dp.bound import told
     from server.home import CoordinatorHome
     from server.overview import status_overview, status_table
 
@@ -149,4 +150,4 @@ def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
     console = Console()
     console.print(status_table(found) if found.releases else "Nothing was released yet.")
     budget = "no budget: privacy is off" if found.budget is None else f"of {found.budget:g}"
-    console.print(f"Spent: ε = {found.spent:.3f} {budget}, at δ = {found.delta:g}.")
+    console.print(f"Spent: ε = {told(found.spent)} {budget}, at δ = {found.delta:g}.")

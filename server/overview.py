@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from crypto.dp.accounting import epsilon
+from crypto.dp.bound import told
 from crypto.dp.plan import PrivacyPlan
 from crypto.sums.interface import HOLDERS
 from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
@@ -139,13 +140,13 @@ def _finite(value: float) -> float | None:
 
 def plan_table(found: PlanOverview) -> Table:
     """The schedule."""
-    total = "no privacy" if found.epsilon is None else f"ε = {found.epsilon:.3f} in all"
+    total = "no privacy" if found.epsilon is None else f"ε = {told(found.epsilon)} in all"
     table = Table(title=f"Schedule: {total} at δ = {found.delta:g}, unit: one shopper")
     table.add_column("Task", no_wrap=True)
     for name in ("Values", "Noise multiplier", "ε alone", "Least clients", "Bytes a client"):
         table.add_column(name, justify="right")
     for task in found.tasks:
-        alone = "none" if task.epsilon is None else f"{task.epsilon:.3f}"
+        alone = "none" if task.epsilon is None else told(task.epsilon)
         noise, sealed = f"{task.noise_multiplier:.3f}", f"{task.sealed_bytes:,}"
         table.add_row(
             task.task, f"{task.dimension:,}", noise, alone, f"{task.min_clients:,}", sealed

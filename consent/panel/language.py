@@ -22,6 +22,7 @@ from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
 from consent.notice import Language
+from crypto.dp.bound import rounded_up
 
 LOCALES: Final = Path(__file__).parent / "locales"
 # Each language in its own words, for the switch.
@@ -78,8 +79,12 @@ class Tongue:
         """A number as it is written in this language; at most three decimals."""
         return str(format_decimal(value, locale=_LOCALES[self.language]))
 
+    def bound(self, epsilon: float) -> str:
+        """An ε, rounded up: what is shown is a bound too."""
+        return self.number(rounded_up(epsilon))
+
     def figure(self, value: float) -> str:
-        """A measured number with three digits that count, such as an ε; a tiny δ as 1 × 10⁻⁶."""
+        """A measured number with three digits that count; a tiny one, such as a δ, as 1 × 10⁻⁶."""
         rounded = float(f"{value:.3g}")
         if 0 < abs(rounded) < _TINY:
             digits, _, power = f"{rounded:.2e}".partition("e")

@@ -34,10 +34,10 @@ a step-up problem (``principals.proved``) leads to ``/confirm?next=PAGE``.
 set and clear the session's cookie; ``local_path(text)`` makes a safe path of a ``next`` field.
 
 In templates: ``_("Sentence {name}.", name=...)``, ``_n("{n} point", "{n} points", n)``,
-``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``; names in her language:
-``purpose(p)``, ``category(c)``, ``state(s)``, ``task(t)``, ``use(p, c)``, and as a list within a
-sentence ``purposes(ps)``, ``categories(cs)``, ``tasks(ts)``; ``csrf()``, ``static("panel.css")``,
-``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and
+``moment(ms)``, ``day(ms)``, ``date(iso)``, ``number(x)``, ``figure(x)``, ``bound(ε)``; names in her
+language: ``purpose(p)``, ``category(c)``, ``state(s)``, ``task(t)``, ``use(p, c)``, and as a list
+within a sentence ``purposes(ps)``, ``categories(cs)``, ``tasks(ts)``; ``csrf()``,
+``static("panel.css")``, ``visitor``. In Python: ``visitor.say``, ``visitor.say_n``, and
 ``mark("...")`` around sentences that wait in a table.
 Blocks of ``base.html``: ``title``, ``head`` (an area's own stylesheet), ``main``.
 ``panel.css`` lists its classes at its top.
@@ -230,6 +230,7 @@ def _words(visitor: Visitor) -> dict[str, Any]:
         "date": tongue.date,
         "number": tongue.number,
         "figure": tongue.figure,
+        "bound": tongue.bound,
         "purpose": purpose,
         "category": category,
         "state": STATES[language].__getitem__,

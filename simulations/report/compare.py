@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crypto.dp.bound import rounded_up
 from simulations.report import story, words
 from simulations.report.chart import PLOT_HEIGHT, Point, Scatter, Tick
 from simulations.report.record import FEDCART, Figure, Metrics
@@ -154,7 +155,7 @@ class _Across:
             place = self.place(epsilon)
             if found and place - found[-1].place < 12:
                 continue
-            text = _NO_BOUND_TEXT if math.isinf(epsilon) else f"{epsilon:.3g}"
+            text = _NO_BOUND_TEXT if math.isinf(epsilon) else f"{rounded_up(epsilon):g}"
             found.append(Tick(place=place, text=text))
         return tuple(found)
 

@@ -1,13 +1,12 @@
 """Numbers and names as people read them. Every ε is rounded up, so that what is read holds."""
 
-import math
 from collections.abc import Mapping, Sequence
 
+from crypto.dp.bound import told
 from simulations.report.record import Figure
 
 NO_BOUND = "none"
 PERCENT = "\N{NO-BREAK SPACE}%"
-_EPSILON_DIGITS = 3
 _KILO = 1000
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -43,11 +42,7 @@ DECISIONS = {"given": "yes", "refused": "no", "withdrawn": "withdrawn"}
 
 def epsilon(value: float | None) -> str:
     """ε to three digits, rounded up; "none" where there is no bound."""
-    if value is None:
-        return NO_BOUND
-    scale = 10**_EPSILON_DIGITS
-    # A value that is a hair above three digits only by floating point is not rounded up.
-    return f"{math.ceil(value * scale - 1e-9) / scale:,.{_EPSILON_DIGITS}f}"
+    return NO_BOUND if value is None else told(value)
 
 
 def bound(value: float | None) -> str:

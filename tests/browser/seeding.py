@@ -15,10 +15,11 @@ from consent.service.rights.schemas import NewRequest
 from consent.service.webhooks import subscriptions
 from consent.service.webhooks.schemas import Subscription
 from consent.service.webhooks.service import Kind
+from crypto.dp.accounting import epsilon
 from crypto.manifest import context_of
 from tests.unit.consent.harness import GIVE, WITHDRAW, Device, Stage
 from tests.unit.consent.rounds import COLLECT, freeze, make_manifest, publish, release
-from tests.unit.crypto.samples import signer
+from tests.unit.crypto.samples import plan, signer
 
 MANY: Mapping[Cell, Decision] = {
     Cell(Purpose.PERSONALISE, Category.PURCHASES): Decision.GIVEN,
@@ -54,9 +55,11 @@ def seed(home: Path) -> tuple[Stage, Seeded]:
     seeded = Seeded()
     regular, leaver, others = stage.device(decisions=MANY), stage.device(), _others(stage)
     quiet = stage.device(decisions={})
-    for round_id in ("2026-w45", "2026-w46", "2026-w47"):
+    for number, round_id in enumerate(("2026-w45", "2026-w46", "2026-w47"), start=1):
         stage.clock.now += 86_400
-        release(stage, regular, leaver, *others, round_id=round_id)
+        spent = epsilon([plan().release] * number, delta=plan().delta)
+        people = (regular, leaver, *others)
+        release(stage, *people, round_id=round_id, epsilon_spent_in_all=spent)
     stage.clock.now += 86_400
     leave_a_round(stage, leaver, others)
     stage.clock.now += 3_600

@@ -17,6 +17,7 @@ from consent.service.inventory.ropa import policy_row
 from consent.service.inventory.ropa import to_json as ropa_json
 from consent.service.receipts.words import PURPOSES
 from consent.tasks.task import TaskName
+from crypto.dp.bound import told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +243,7 @@ def _figures(spent: Spent | None, say: Say) -> list[str]:
         return ["0", "0", "–"]
     if spent.without_noise or spent.epsilon is None:
         return [str(spent.releases), say("no noise, no bound"), f"{spent.delta:g}"]
-    return [str(spent.releases), f"{spent.epsilon:.3g}", f"{spent.delta:g}"]
+    return [str(spent.releases), told(spent.epsilon), f"{spent.delta:g}"]
 
 
 def _risks(say: Say) -> Section:

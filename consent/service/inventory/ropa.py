@@ -10,6 +10,7 @@ from consent.retention import KEPT
 from consent.service.inventory.document import Document, Say, Section, speaker
 from consent.service.inventory.facts import Facts
 from consent.service.receipts.words import CATEGORIES, PURPOSES
+from crypto.dp.bound import told
 from crypto.manifest import Manifest
 
 # Art. 32: what protects the data, as the service is built.
@@ -219,7 +220,7 @@ def policy_row(policy: Manifest, say: Say, language: Language) -> list[str]:
         f"{policy.plan.clipping_norm:g}",
         f"{policy.plan.noise_multiplier:g}",
         str(policy.plan.min_clients),
-        say("no noise, no bound") if policy.epsilon is None else f"{policy.epsilon:.3g}",
+        say("no noise, no bound") if policy.epsilon is None else told(policy.epsilon),
         f"{policy.plan.delta:g}",
     ]
 

@@ -156,6 +156,8 @@ def test_numbers_and_plurals() -> None:
     assert chinese.say_n("{n} point", "{n} points", 1) == "1 积分"
     assert english.figure(0.000123456) == "0.000123"
     assert english.figure(5.21834) == "5.22"
+    assert english.bound(5.21834) == "5.219"
+    assert english.bound(1.0) == chinese.bound(1.0) == "1"
     assert english.figure(1e-6) == "1 × 10⁻⁶"
     assert chinese.figure(-2.5e-12) == "-2.5 × 10⁻¹²"
 
