@@ -27,6 +27,7 @@ from consent.panel.pages.rights import router as rights
 from consent.panel.pages.signals import router as signals
 from consent.panel.pages.withdrawals import router as withdrawals
 from consent.service.app import create_app
+from consent.service.routes import serve
 from consent.service.settings import Settings
 
 # One line a page.
@@ -59,8 +60,7 @@ def create_site(settings: Settings) -> FastAPI:
         InvalidInputError: the key or the database can't be used.
     """
     app = create_app(settings)
-    for router in PAGES:
-        app.include_router(router)
+    serve(app, *PAGES)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_pages_for_errors(app)
     app.add_middleware(PagesForRefusals)

@@ -40,6 +40,7 @@ from consent.service.retention.endpoints import router as retention
 from consent.service.rights import returned
 from consent.service.rights.endpoints import router as rights
 from consent.service.rounds.endpoints import router as rounds
+from consent.service.routes import serve
 from consent.service.schemas import Schema
 from consent.service.settings import Settings
 from consent.service.shoppers.endpoints import router as shoppers
@@ -123,19 +124,12 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     app.get("/v1/healthz", tags=["service"], openapi_extra=scope())(_health)
     app.get("/v1/keys", tags=["service"], openapi_extra=scope())(_keys)
-    for router in (shoppers, grants, standing, commits, funnel, notices, log, receipts):
-        app.include_router(router)
-    for router in (accounts, machines, pairing):
-        app.include_router(router)
-    for router in (rounds, points, instructions, withdrawals):
-        app.include_router(router)
-    for router in (passkeys, oidc):
-        app.include_router(router)
-    for router in (audit, webhooks, retention, inventory, metrics):
-        app.include_router(router)
-    for router in (signals, guardians):
-        app.include_router(router)
-    for router in (rights, erasure, exports):
-        app.include_router(router)
+    serve(app, shoppers, grants, standing, commits, funnel, notices, log, receipts)
+    serve(app, accounts, machines, pairing)
+    serve(app, rounds, points, instructions, withdrawals)
+    serve(app, passkeys, oidc)
+    serve(app, audit, webhooks, retention, inventory, metrics)
+    serve(app, signals, guardians)
+    serve(app, rights, erasure, exports)
     describe(app, settings)
     return app

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import compile_path
 from starlette.types import Scope
@@ -51,6 +51,16 @@ def operations(app: FastAPI) -> list[Operation]:
             for method in sorted(route.methods - {"HEAD"})
         ]
     return found
+
+
+def serve(app: FastAPI, *routers: APIRouter) -> None:
+    """Let an application answer for the routes of these routers, as they are.
+
+    ``include_router`` would build each of them anew for every application: a third of a second,
+    which whoever opens many services (simulations, tests) waits for again and again.
+    """
+    for router in routers:
+        app.router.routes.extend(router.routes)
 
 
 class Paths:

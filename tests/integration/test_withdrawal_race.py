@@ -109,14 +109,14 @@ class Race:
 
     def run(self) -> None:
         with self._open, ThreadPoolExecutor(THREADS) as pool:
+            self.context = self._open.enter_context(opened(Settings.load(self.home)))
             for round_ in self.rounds:
                 round_.stores = list(pool.map(self.enrol, [round_] * (A_ROUND // A_STORE)))
             list(pool.map(lambda act: act(), self.acts()))
 
     def enrol(self, round_: Round) -> Store:
         key = Ed25519PrivateKey.generate()
-        with opened(Settings.load(self.home)) as context:
-            token = machines.add(context, Role.STORE, "store").token
+        token = machines.add(self.context, Role.STORE, "store").token
         made = [
             self.client().register(
                 GIVE,

@@ -15,6 +15,7 @@ def stage(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
     yield made
     check_repeated_cells(made.context)
     made.close()
+    made.context.database.close()  # again, where the test closed it before that was checked
 
 
 @pytest.fixture
@@ -25,3 +26,4 @@ def pinned(tmp_path: Path, new_database: NewDatabase) -> Iterator[Stage]:
     yield made
     check_repeated_cells(made.context)
     made.close()
+    made.context.database.close()  # again, where the test closed it before that was checked

@@ -1,10 +1,14 @@
 """A consent service in this process, with a clock that tests move."""
 
+import atexit
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -20,6 +24,7 @@ from consent.notice import SHIPPED
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Decision, Purpose
 from consent.service.app import create_app
 from consent.service.context import Context
+from consent.service.database import Database
 from consent.service.inprocess import InProcessTransport
 from consent.service.machines import service as machines
 from consent.service.notices.service import publish
@@ -50,6 +55,15 @@ def write_notice(folder: Path, version: str, *, touches: Iterable[Purpose] = ())
 
 # Argon2 with little work: tests hash many passwords.
 QUICK = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1)])
+
+
+@cache
+def _tables() -> Path:
+    """An SQLite file with the service's tables and no rows: a copy is cheaper than making one."""
+    folder = Path(mkdtemp(prefix="fedcart-tables-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Database(f"sqlite:///{folder / 'consent.db'}", durable=False).close()
+    return folder / "consent.db"
 
 
 @dataclass
@@ -98,6 +112,8 @@ class Stage:
         if settings is None:
             create_home(home, issuer="test-consent", database=database() if database else None)
             loaded = Settings.load(home)
+            if isinstance(loaded.database, Path):
+                shutil.copy(_tables(), loaded.database)
             chosen: dict[str, Any] = {"durable": False, "clock": self.clock} | changes
             settings = Settings(
                 database=loaded.database,

@@ -295,7 +295,7 @@ def test_keys_are_parsed(key: str) -> None:
 
 
 def test_answers_about_others_are_refused() -> None:
-    consents = {"shopper": "other", "epoch": 1, "consents": []}
+    consents = {"shopper": "other", "epoch": 1, "restricted": False, "consents": []}
     with pytest.raises(ConsentError, match="another shopper"):
         answering(consents).consents("s", "t")
     with pytest.raises(ConsentError, match="another client"):

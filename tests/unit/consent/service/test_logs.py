@@ -284,30 +284,42 @@ def test_no_refusal_repeats_what_was_sent(
     assert told(heard, capfd, shopper.canaries) == []
 
 
-def break_tables(world: World) -> None:
-    """From now on no table takes a row."""
-    with world.stage.context.database.writing() as session:
-        for table in METADATA.sorted_tables:
-            if table.name in (Account.__tablename__, "account_session"):
-                continue  # so that callers are still known
-            if session.get_bind().dialect.name == "postgresql":  # it quotes the row that failed
-                session.execute(text(f"ALTER TABLE {table.name} ADD CHECK (1 = 0) NOT VALID"))
-            else:
-                for what in ("INSERT", "UPDATE"):
-                    session.execute(
-                        text(
-                            f"CREATE TRIGGER broken_{what}_{table.name} BEFORE {what} ON "
-                            f"{table.name} BEGIN SELECT RAISE(ABORT, 'broken'); END"
-                        )
-                    )
+@contextmanager
+def broken_tables(world: World) -> Iterator[None]:
+    """Within it no table takes a row."""
+    names = [table.name for table in METADATA.sorted_tables]
+    for known in (Account.__tablename__, "account_session"):  # so that callers are still known
+        names.remove(known)
+    database = world.stage.context.database
+    with database.reading() as session:
+        quotes_rows = session.get_bind().dialect.name == "postgresql"
+    with database.writing() as session:
+        for name in names:
+            for statement in _breaking(name, constraint=quotes_rows):
+                session.execute(text(statement))
+    yield
+    if quotes_rows:  # the next test gets the same database
+        with database.writing() as session:
+            for name in names:
+                session.execute(text(f"ALTER TABLE {name} DROP CONSTRAINT broken"))
+
+
+def _breaking(table: str, *, constraint: bool) -> Iterator[str]:
+    if constraint:
+        yield f"ALTER TABLE {table} ADD CONSTRAINT broken CHECK (1 = 0) NOT VALID"
+        return
+    for what in ("INSERT", "UPDATE"):
+        yield (
+            f"CREATE TRIGGER broken_{what}_{table} BEFORE {what} ON {table} "
+            "BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        )
 
 
 def test_no_failure_tells_a_log_of_anybody(
     make_world: MakeWorld, new_database: NewDatabase, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world = make_world(new_database)
-    break_tables(world)
-    with listening() as heard:
+    with broken_tables(world), listening() as heard:
         shopper = Shopper(world)
         walk(shopper)
     failures = [line for line in heard.lines if "Exception in ASGI application" in line]
