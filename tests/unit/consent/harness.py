@@ -113,7 +113,7 @@ class Stage:
             create_home(home, issuer="test-consent", database=database() if database else None)
             loaded = Settings.load(home)
             if isinstance(loaded.database, Path):
-                shutil.copy(_tables(), loaded.database)
+                shutil.copyfile(_tables(), loaded.database)  # and keep its mode
             chosen: dict[str, Any] = {"durable": False, "clock": self.clock} | changes
             settings = Settings(
                 database=loaded.database,
