@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -108,3 +109,37 @@ def test_the_benchmark_table_is_the_recorded_one() -> None:
     lines = (ROOT / "benchmarks" / "sums.jsonl").read_text().splitlines()
     for step in (entry for entry in map(json.loads, lines) if "step" in entry):
         assert f" {step['seconds_per_million_values']:.2g} " in text, step
+
+
+def _load(records: list[dict[str, Any]]) -> dict[str, str]:
+    """Milliseconds by part as the table shows them: median / 99th percentile, or the largest."""
+    found = {"seed, in seconds": f"{records[0]['seconds']:.0f}"}
+    for part in ("bulk check", "single check", "withdrawal"):
+        (line,) = [each for each in records if each["part"] == part]
+        found[part] = f"{line['p50_ms']:.1f} / {line['p99_ms']:.1f}"
+    for role in ("shopper", "operator"):
+        pages = [each for each in records if each["part"] == "page" and each["role"] == role]
+        slowest = max(pages, key=lambda each: each["p99_ms"])
+        found[f"slowest page of {len(pages)}, {role}"] = (
+            f"{slowest['p50_ms']:.1f} / {slowest['p99_ms']:.1f} (`{slowest['path']}`)"
+        )
+    commits = [each["milliseconds"] for each in records if each["part"] == "commit"]
+    found["commit"] = f"{max(commits):,.0f}"
+    return found
+
+
+def test_the_load_table_is_the_recorded_one() -> None:
+    lines = (ROOT / "benchmarks" / "consent.jsonl").read_text().splitlines()
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for record in map(json.loads, lines):
+        runs.setdefault(f"{record['database']}, {record['shoppers']:,}", []).append(record)
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "benchmarks" / "README.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
+    (header,) = [row for row in rows if row[1:] == list(runs)]
+    for column, records in enumerate(runs.values(), start=1):
+        for part, shown in _load(records).items():
+            found = [row[column] for row in rows if row[0] == part and len(row) == len(header)]
+            assert found == [shown], part
