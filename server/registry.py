@@ -5,7 +5,6 @@ or everything. A release is never replaced.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
+from crypto.durable import flush
 from crypto.errors import RoundError
 from crypto.update import ReleasedSum
 from crypto.wire import SignedRecord
@@ -70,10 +70,10 @@ class Registry:
         (draft / "commit.json").write_bytes(release.commit.to_bytes())
         (draft / "record.json").write_text(json.dumps(release.record, indent=1) + "\n")
         for path in draft.iterdir():
-            _flush(path)
-        _flush(draft)
+            flush(path)
+        flush(draft)
         draft.rename(place)
-        _flush(place.parent)
+        flush(place.parent)
         return place
 
     def load(self, task: str, round_id: str) -> Release | None:
@@ -122,11 +122,3 @@ class Registry:
     def artefact_file(self, task: str, round_id: str) -> Path:
         """The file that devices read."""
         return self._place(task, round_id) / "artefact.json"
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

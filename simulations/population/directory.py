@@ -1,12 +1,12 @@
 """Directories that appear whole or not at all."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crypto.durable import flush
 from crypto.errors import InvalidInputError
 
 
@@ -58,7 +58,7 @@ def new_directory(directory: Path, *, force: bool, owned: frozenset[str]) -> Ite
     try:
         yield temporary
         for entry in temporary.iterdir():
-            _flush(entry)
+            flush(entry)
         check_target(directory, force=force, owned=owned)
         _place(temporary, directory)
     except BaseException:
@@ -77,14 +77,5 @@ def _place(temporary: Path, directory: Path) -> None:
         if aside.exists():
             aside.rename(directory)
         raise
-    _flush(directory.parent)
+    flush(directory.parent)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    """Wait until the disk has it, so that the rename never outlives what was renamed."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

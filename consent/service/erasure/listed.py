@@ -27,6 +27,7 @@ from consent.retention import DAY_MS
 from consent.service.context import Context
 from consent.service.database import DatabaseLostError, after_commit
 from consent.service.erasure.schemas import Tier
+from crypto.durable import flush
 from crypto.errors import InvalidInputError
 from crypto.wire import canonical, get_int, get_str, parse_object
 
@@ -103,7 +104,7 @@ class ErasedList:
             os.close(file)
         if self._durable and size == 0:
             for folder in (self._folder, self._folder.parent):
-                _sync(folder)
+                flush(folder)
 
     @contextmanager
     def listing(self, entry: Erased) -> Iterator[None]:
@@ -179,11 +180,3 @@ def _ended(month: str) -> int:
     """When a month ended, at the latest."""
     began = datetime.strptime(f"{month}-01", "%Y-%m-%d").replace(tzinfo=UTC)
     return int(began.timestamp() * 1000) + 31 * DAY_MS
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
