@@ -18,9 +18,15 @@ from crypto.sums.interface import HOLDERS, Scheme
 from crypto.wire import SignedRecord, digest, get_float, get_int, get_str, get_strings
 
 RECORD_TYPE: Final = "manifest"
-VERSION: Final = 1
+VERSION: Final = 2
 # Share sum breaks when a client is allied with the coordinator (see crypto.sums.share_sum.scheme).
-_ADMITS_UNPAIRED: Final = {Scheme.SHARE_SUM: False}
+_ADMITS_UNPAIRED: Final = {
+    Scheme.COMPACT_SUM: True,
+    Scheme.PIECE_SUM: True,
+    Scheme.SHARE_SUM: False,
+}
+# What the first manifest of a task follows.
+NO_MANIFEST: Final = "0" * 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -32,10 +38,16 @@ class Manifest:
         population: which federation; names key holders' registers and ledgers.
         task: name of the task; its ``parameters`` are parsed by ``consent.tasks.task``.
         round_id: unique within (population, task).
+        previous: context of the task's manifest before this one, or ``NO_MANIFEST``; key holders
+            refuse two manifests that follow the same one.
         catalogue: hash of the item list that indices refer to.
-        plan: the privacy plan.
+        code: hash of the program that the coordinator published for this round; a record, not a
+            proof of what clients run.
+        plan: the privacy plan; it names the scheme.
         epsilon: ε that this round is charged with, at the plan's δ.
         purposes, categories: what a shopper must have granted.
+        key_hashes: of the keys that clients seal to, in the key holders' order: of their public
+            BFV contexts in share sum, of their signed round keys otherwise.
         unpaired_devices: whether devices outside an alliance may take part; share sum is refused
             for those (see ``crypto.sums.share_sum.scheme``).
     """
@@ -43,13 +55,14 @@ class Manifest:
     population: str
     task: str
     round_id: str
+    previous: str = NO_MANIFEST
     parameters: dict[str, Any]
     catalogue: str
+    code: str = ""
     plan: PrivacyPlan
     epsilon: float | None
     purposes: tuple[str, ...]
     categories: tuple[str, ...]
-    scheme: Scheme
     key_hashes: tuple[str, ...]
     unpaired_devices: bool
     opens: int
@@ -72,6 +85,11 @@ class Manifest:
                 "coordinator breaks it); admit paired clients only."
             )
 
+    @property
+    def scheme(self) -> Scheme:
+        """The secure sum of this round."""
+        return self.plan.scheme
+
     @cached_property
     def body(self) -> dict[str, Any]:
         """The manifest as a JSON object."""
@@ -80,13 +98,14 @@ class Manifest:
             "population": self.population,
             "task": self.task,
             "round": self.round_id,
+            "previous": self.previous,
             "parameters": self.parameters,
             "catalogue": self.catalogue,
+            "code": self.code,
             "plan": self.plan.to_json(),
             "epsilon": self.epsilon,
             "purposes": list(self.purposes),
             "categories": list(self.categories),
-            "scheme": self.scheme,
             "key_hashes": list(self.key_hashes),
             "unpaired_devices": self.unpaired_devices,
             "opens": self.opens,
@@ -116,8 +135,6 @@ class Manifest:
         parameters, plan = body.get("parameters"), body.get("plan")
         if not isinstance(parameters, dict) or not isinstance(plan, dict):
             raise WireError("A manifest has parameters and a plan.")
-        if body.get("scheme") not in list(Scheme):
-            raise WireError(f"Unknown scheme; this version knows {', '.join(Scheme)}.")
         if not isinstance(body.get("unpaired_devices"), bool):
             raise WireError("Field 'unpaired_devices': expected true or false.")
         wide = 2**53
@@ -125,13 +142,14 @@ class Manifest:
             population=get_str(body, "population"),
             task=get_str(body, "task"),
             round_id=get_str(body, "round"),
+            previous=get_str(body, "previous"),
             parameters=parameters,
             catalogue=get_str(body, "catalogue"),
+            code=get_str(body, "code"),
             plan=PrivacyPlan.from_json(plan),
             epsilon=_epsilon(body),
             purposes=get_strings(body, "purposes", max_count=32),
             categories=get_strings(body, "categories", max_count=32),
-            scheme=Scheme(body["scheme"]),
             key_hashes=get_strings(body, "key_hashes", max_count=HOLDERS),
             unpaired_devices=body["unpaired_devices"],
             opens=get_int(body, "opens", low=0, high=wide),

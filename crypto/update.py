@@ -2,7 +2,7 @@
 
     RawUpdate --clip--> ClippedUpdate --round_update--> RoundedUpdate      (one shopper)
     RoundedUpdate... --add_noise--> NoisedUpdate                           (one client)
-    NoisedUpdate --seal--> SealedUpdate --add--> SealedSum --finish--> ReleasedSum
+    NoisedUpdate --seal--> SealedUpdate --add--> SealedSum --combine--> ReleasedSum
 
 Each arrow is one function, and its signature is the proof: nothing that seals accepts an update
 without noise, and nothing that leaves a client accepts an unsealed one (tests/typing).
@@ -111,29 +111,45 @@ class NoisedUpdate(_StaysHome):
 class SealedUpdate:
     """One client's sealed vector: opaque bytes of a length that depends on the plan alone.
 
-    ``shares[k]`` is for key holder ``k + 1``.
+    Attributes:
+        shares: ``shares[k]`` is for key holder ``k + 1``.
+        body: what the coordinator adds by itself; empty where key holders open all there is.
+        commitments: hex commitments to the pieces inside the shares; none in share sum.
     """
 
     scheme: str
     context: str
     shares: tuple[bytes, ...]
+    body: bytes = b""
+    commitments: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Bytes in all, commitments aside."""
+        return len(self.body) + sum(map(len, self.shares))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SealedSum:
-    """The homomorphic sum of sealed vectors; ``shares[k]`` is for key holder ``k + 1``."""
+    """The homomorphic sum of sealed vectors; ``shares[k]`` is for key holder ``k + 1``.
+
+    ``shares`` is empty where key holders add their shares themselves; ``body`` is the sum of
+    bodies, empty where there are none.
+    """
 
     scheme: str
     context: str
     shares: tuple[bytes, ...]
     count: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartSum:
-    """What one key holder opened: its share of the sum, int64 below the modulus, shape (slots,).
+    """What one key holder opened: its share of the sum, int64 below the scheme's modulus.
 
-    A single part sum is uniformly random and says nothing about the sum.
+    Shape (slots,) in share sum; in piece sum and compact sum (2 · piece length,), the sums of its
+    two pieces by number. A single part sum is uniformly random and says nothing about the sum.
     """
 
     holder: int

@@ -1,15 +1,20 @@
 """The signed header of an upload: who sends which sealed bytes, under which grants.
 
-The header names everything that the coordinator must check before the commit; its hash is the
-upload's name in the signed list. Lengths of the sealed shares depend on the plan alone.
+The header names everything that is checked before the commit, by hash; its own hash is the upload's
+name in the signed lists. A key holder's noise entry is an upload without grants. Every field has a
+fixed width, so that headers of one scheme are equally long.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Final, Self
+from enum import StrEnum
+from typing import Any, Final, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
+from crypto.grant_list import MAX_GRANTS, grants_hash, unpack_grants
+from crypto.sums.interface import HOLDERS, Scheme
 from crypto.update import SealedUpdate
 from crypto.wire import (
     SignedRecord,
@@ -24,63 +29,190 @@ from crypto.wire import (
 )
 
 RECORD_TYPE: Final = "upload"
-MAX_GRANTS: Final = 100_000
+_COUNT_DIGITS: Final = 8
+_LENGTH_DIGITS: Final = 12
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Role(StrEnum):
+    """What an upload is: a client's vector, or a key holder's own noise."""
+
+    CLIENT = "client"
+    KEY_HOLDER = "key-holder"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A parsed header. ``grants`` are the tokens, one a shopper; ``shares`` hex hashes."""
+    """A header whose signature holds. Hashes are hex.
+
+    Attributes:
+        client: thumbprint of the sender's key; ``sender`` is that key's 32 raw bytes.
+        grants: hash of the packed list of grants; ``grant_count`` how many it holds.
+        shares, body: hashes of the sealed bytes; ``length`` their number in all.
+        commitments: to the pieces inside the shares.
+        hash: the upload's name.
+    """
 
     context: str
-    client: str
     scheme: str
-    grants: tuple[str, ...]
+    role: Role
+    client: str
+    sender: bytes
+    grants: str
+    grant_count: int
     shares: tuple[str, ...]
+    commitments: tuple[str, ...]
+    body: str
+    length: int
     hash: str
 
     @classmethod
-    def verify(cls, record: SignedRecord, sealed: SealedUpdate) -> Self:
-        """Check that the client's key signed this header for these sealed bytes.
+    def parse(cls, record: SignedRecord) -> Self:
+        """Check that the key which the header names signed it.
 
         Raises:
-            WireError: malformed, unsigned, or other bytes than the signed ones.
+            WireError: malformed, unsigned, or fields that don't go together.
         """
         claimed = parse_object(record.body, what=RECORD_TYPE)
         key = parse_public_key(get_str(claimed, "client_key"), what="client key")
         body = record.verified(RECORD_TYPE, key)
-        shares = get_strings(body, "shares", max_count=16)
-        if shares != tuple(_share_hash(share) for share in sealed.shares):
-            raise WireError("These sealed bytes are not the ones that the upload's header signs.")
-        if get_str(body, "context") != sealed.context or get_str(body, "scheme") != sealed.scheme:
-            raise WireError("The upload's header is for another round or scheme.")
-        grants = body.get("grants")
-        if not isinstance(grants, list) or not 0 < len(grants) <= MAX_GRANTS:
-            raise WireError(f"An upload carries 1 to {MAX_GRANTS} grants.")
-        if not all(isinstance(token, str) and len(token) <= 8192 for token in grants):
-            raise WireError("The grants of an upload are tokens of at most 8192 characters.")
-        return cls(
-            context=sealed.context,
+        role = get_str(body, "role")
+        if role not in list(Role):
+            raise WireError(f"Field 'role': expected one of {', '.join(Role)}.")
+        upload = cls(
+            context=get_str(body, "context"),
+            scheme=get_str(body, "scheme"),
+            role=Role(role),
             client=thumbprint(key),
-            scheme=sealed.scheme,
-            grants=tuple(grants),
-            shares=shares,
+            sender=public_bytes(key),
+            grants=_hash(body, "grants"),
+            grant_count=_number(body, "grant_count", digits=_COUNT_DIGITS, high=MAX_GRANTS),
+            shares=_hashes(body, "shares"),
+            commitments=_hashes(body, "commitments"),
+            body=_hash(body, "body"),
+            length=_number(body, "length", digits=_LENGTH_DIGITS, high=2**34),
             hash=record.hash,
         )
+        if upload._body() != body:
+            raise WireError("An upload's header has unknown fields.")
+        upload._check()
+        return upload
+
+    def _check(self) -> None:
+        if (self.role is Role.CLIENT) != (self.grant_count > 0):
+            raise WireError("A client's upload carries grants, a key holder's entry none.")
+        if self.scheme not in list(Scheme):
+            raise WireError(f"Unknown scheme; this version knows {', '.join(Scheme)}.")
+        votes = Scheme(self.scheme).votes
+        if len(self.shares) != HOLDERS or len(self.commitments) != (HOLDERS if votes else 0):
+            raise WireError("An upload's header names other shares or commitments than it must.")
+        if self.role is Role.KEY_HOLDER and not votes:
+            raise WireError("Key holders add no entries in this scheme.")
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "context": self.context,
+            "scheme": self.scheme,
+            "role": str(self.role),
+            "client_key": b64(self.sender),
+            "grants": self.grants,
+            "grant_count": f"{self.grant_count:0{_COUNT_DIGITS}d}",
+            "shares": list(self.shares),
+            "commitments": list(self.commitments),
+            "body": self.body,
+            "length": f"{self.length:0{_LENGTH_DIGITS}d}",
+        }
+
+    def check_sealed(self, sealed: SealedUpdate) -> None:
+        """Check that these are the sealed bytes which the header signs.
+
+        Raises:
+            WireError: other bytes, another round or scheme.
+        """
+        if (sealed.context, sealed.scheme) != (self.context, self.scheme):
+            raise WireError("The upload's header is for another round or scheme.")
+        shares = tuple(share_hash(share) for share in sealed.shares)
+        found = (shares, sealed.commitments, body_hash(sealed.body), sealed.length)
+        if found != (self.shares, self.commitments, self.body, self.length):
+            raise WireError("These sealed bytes are not the ones that the upload's header signs.")
+
+    def check_share(self, holder: int, share: bytes) -> None:
+        """Check that this is the share for a key holder (1..3) which the header signs.
+
+        Raises:
+            WireError: other bytes.
+        """
+        if share_hash(share) != self.shares[holder - 1]:
+            raise WireError("This share is not the one that the upload's header signs.")
+
+    def tokens(self, grants: bytes) -> tuple[str, ...]:
+        """The grants of a packed list, if it is the one that the header signs.
+
+        Raises:
+            WireError: another list, or malformed.
+        """
+        if grants_hash(grants) != self.grants:
+            raise WireError("These grants are not the ones that the upload's header signs.")
+        return unpack_grants(grants, self.grant_count)
 
 
 def sign_upload(
-    sealed: SealedUpdate, grants: tuple[str, ...], key: Ed25519PrivateKey
+    sealed: SealedUpdate,
+    grants: bytes,
+    key: Ed25519PrivateKey,
+    *,
+    grant_count: int,
+    role: Role = Role.CLIENT,
 ) -> SignedRecord:
-    """The signed header of a sealed update."""
-    body = {
-        "context": sealed.context,
-        "scheme": sealed.scheme,
-        "client_key": b64(public_bytes(key.public_key())),
-        "grants": list(grants),
-        "shares": [_share_hash(share) for share in sealed.shares],
-    }
-    return SignedRecord.sign(RECORD_TYPE, body, key)
+    """The signed header of a sealed update and its packed grants (``crypto.grant_list``)."""
+    upload = Upload(
+        context=sealed.context,
+        scheme=sealed.scheme,
+        role=role,
+        client=thumbprint(key.public_key()),
+        sender=public_bytes(key.public_key()),
+        grants=grants_hash(grants),
+        grant_count=grant_count,
+        shares=tuple(share_hash(share) for share in sealed.shares),
+        commitments=sealed.commitments,
+        body=body_hash(sealed.body),
+        length=sealed.length,
+        hash="",
+    )
+    return SignedRecord.sign(RECORD_TYPE, upload._body(), key)
 
 
-def _share_hash(share: bytes) -> str:
+def sender_key(upload: Upload) -> Ed25519PublicKey:
+    """The key that signed an upload's header."""
+    return Ed25519PublicKey.from_public_bytes(upload.sender)
+
+
+def share_hash(share: bytes) -> str:
+    """Hex hash of one key holder's share."""
     return digest("share", share).hex()
+
+
+def body_hash(body: bytes) -> str:
+    """Hex hash of a sealed body."""
+    return digest("body", body).hex()
+
+
+def _hash(body: dict[str, Any], key: str) -> str:
+    value = get_str(body, key, max_length=64)
+    if not _HASH.fullmatch(value):
+        raise WireError(f"Field {key!r}: expected a hash of 64 hex digits.")
+    return value
+
+
+def _hashes(body: dict[str, Any], key: str) -> tuple[str, ...]:
+    values = get_strings(body, key, max_count=HOLDERS)
+    if not all(_HASH.fullmatch(value) for value in values):
+        raise WireError(f"Field {key!r}: expected hashes of 64 hex digits.")
+    return values
+
+
+def _number(body: dict[str, Any], key: str, *, digits: int, high: int) -> int:
+    text = get_str(body, key, max_length=digits)
+    if len(text) != digits or not (text.isascii() and text.isdigit()) or int(text) > high:
+        raise WireError(f"Field {key!r}: expected {digits} digits, at most {high}.")
+    return int(text)

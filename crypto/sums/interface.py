@@ -21,22 +21,33 @@ THRESHOLD: Final = 2
 
 
 class Scheme(StrEnum):
-    """The schemes that exist."""
+    """The schemes that exist: the default, the layer under it, and the library-only reference."""
 
+    COMPACT_SUM = "compact-sum"
+    PIECE_SUM = "piece-sum"
     SHARE_SUM = "share-sum"
+
+    @property
+    def votes(self) -> bool:
+        """Whether key holders check each upload, add noise of their own and vote on one list."""
+        return self is not Scheme.SHARE_SUM
 
 
 class SecureSum(Protocol):
     """One round's secure sum: bound to a context (manifest hash), a length and public keys.
 
-    Guarantee of every scheme: ``combine(open(add(seal(u) for u in updates)))`` equals the integer
-    sum of the updates bit for bit, whichever ``THRESHOLD`` of the key holders opened it.
+    Guarantee of every scheme: with ``total = add(seal(u) for u in updates)``, ``combine(total,
+    parts)`` equals the integer sum of the updates bit for bit, whichever ``THRESHOLD`` of the key
+    holders opened their parts.
     """
 
     scheme: Scheme
 
-    def seal(self, update: NoisedUpdate, *, rng: SecureRandom) -> SealedUpdate:
-        """Seal one client's vector, in as many bytes as any other of this round."""
+    def seal(self, update: NoisedUpdate, *, sender: bytes, rng: SecureRandom) -> SealedUpdate:
+        """Seal one client's vector, in as many bytes as any other of this round.
+
+        ``sender``: the 32 raw bytes of the Ed25519 key that will sign the upload's header.
+        """
         ...
 
     def check(self, update: SealedUpdate) -> None:
@@ -55,7 +66,7 @@ class SecureSum(Protocol):
         """
         ...
 
-    def combine(self, parts: Sequence[PartSum]) -> npt.NDArray[int64]:
+    def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> npt.NDArray[int64]:
         """The exact integer sum, int64, shape (padded dim,), from ``THRESHOLD`` or more parts.
 
         Raises:

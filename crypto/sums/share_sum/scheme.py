@@ -53,8 +53,9 @@ class ShareSum:
         pairs = zip(public_keys, key_hashes, strict=True)
         self._keys: list[ts.Context] = [load_public(data, pin) for data, pin in pairs]
 
-    def seal(self, update: NoisedUpdate, *, rng: SecureRandom) -> SealedUpdate:
-        """Seal one client's vector; see the interface."""
+    def seal(self, update: NoisedUpdate, *, sender: bytes, rng: SecureRandom) -> SealedUpdate:
+        """Seal one client's vector; see the interface. Nothing in it is bound to the sender."""
+        del sender
         if update.values.size != self._dimension:
             raise SealError("This update has another length than the round's.")
         shares = shamir.share(packing.pack(update.values), rng)
@@ -104,8 +105,10 @@ class ShareSum:
             for position, vector in enumerate(vectors):
                 running[position] += vector
 
-    def combine(self, parts: Sequence[PartSum]) -> IntArray:
+    def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
         """The exact integer sum from two or three part sums; see the interface."""
+        if (total.scheme, total.context) != (self.scheme, self._context):
+            raise SealError("A sealed sum belongs to another round or scheme.")
         shares = {part.holder: part.values for part in parts}
         if len(shares) != len(parts) or len(parts) < THRESHOLD:
             raise SealError(f"Expected part sums of {THRESHOLD} or {HOLDERS} different holders.")
