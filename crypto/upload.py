@@ -6,6 +6,7 @@ fixed width, so that headers of one scheme are equally long.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -13,7 +14,7 @@ from typing import Any, Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
-from crypto.grant_list import MAX_GRANTS, grants_hash, unpack_grants
+from crypto.grant_list import MAX_GRANTS, grants_hash, pack_grants, unpack_grants
 from crypto.sums.interface import HOLDERS, Scheme
 from crypto.update import SealedUpdate
 from crypto.wire import (
@@ -158,21 +159,23 @@ class Upload:
 
 def sign_upload(
     sealed: SealedUpdate,
-    grants: bytes,
+    tokens: Sequence[str],
     key: Ed25519PrivateKey,
     *,
-    grant_count: int,
     role: Role = Role.CLIENT,
 ) -> SignedRecord:
-    """The signed header of a sealed update and its packed grants (``crypto.grant_list``)."""
+    """The signed header of a sealed update under these grants.
+
+    They travel beside it, packed by ``crypto.grant_list.pack_grants``.
+    """
     upload = Upload(
         context=sealed.context,
         scheme=sealed.scheme,
         role=role,
         client=thumbprint(key.public_key()),
         sender=public_bytes(key.public_key()),
-        grants=grants_hash(grants),
-        grant_count=grant_count,
+        grants=grants_hash(pack_grants(tokens)),
+        grant_count=len(tokens),
         shares=tuple(share_hash(share) for share in sealed.shares),
         commitments=sealed.commitments,
         body=body_hash(sealed.body),
