@@ -25,7 +25,8 @@ from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError, SealError
 from crypto.secret_file import write_secret
 from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.context import context_hash, load_public
+from crypto.sums.share_sum.context import load_public
+from crypto.sums.share_sum.parameters import context_hash
 
 # What a device's event store calls its only shopper: no card number is kept.
 SHOPPER: Final = "me"

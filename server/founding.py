@@ -18,8 +18,8 @@ from consent.transport import check_address
 from crypto.errors import InvalidInputError, SealError
 from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.context import context_hash, load_public
-from crypto.sums.share_sum.parameters import MAX_ADDITIONS
+from crypto.sums.share_sum.context import load_public
+from crypto.sums.share_sum.parameters import MAX_ADDITIONS, context_hash
 from crypto.wire import parse_public_key
 from server.home import CoordinatorHome, HolderAddress
 from server.schedule import TrainingPlan, schedule

@@ -18,8 +18,8 @@ from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.dp.rotation import padded
 from crypto.sums.interface import HOLDERS, THRESHOLD
-from crypto.sums.share_sum.context import context_hash
 from crypto.sums.share_sum.open import OpeningKey
+from crypto.sums.share_sum.parameters import context_hash
 from crypto.sums.share_sum.scheme import ShareSum
 from crypto.update import RoundedUpdate
 

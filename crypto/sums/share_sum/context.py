@@ -4,7 +4,6 @@ A context is foreign bytes of a C++ library that accepts altered ones, so none i
 a client, and a public one is loaded only if its hash is the pinned one.
 """
 
-import hashlib
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +15,7 @@ from crypto.sums.share_sum.parameters import (
     PLAIN_MODULUS,
     POLY_MODULUS_DEGREE,
     PUBLIC_CONTEXT_MAX_BYTES,
+    context_hash,
 )
 
 _DROPPED: Final = {"save_galois_keys": False, "save_relin_keys": False}
@@ -35,11 +35,6 @@ def public_context_bytes(context: ts.Context) -> bytes:
     """The public part, without any key that opens or rotates."""
     data: bytes = context.serialize(save_public_key=True, save_secret_key=False, **_DROPPED)
     return data
-
-
-def context_hash(data: bytes) -> str:
-    """Hex SHA-256: how manifests and pins name a public context."""
-    return hashlib.sha256(data).hexdigest()
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ standard, ternary secret); 1,000 additions leave 2 bits of noise budget with thi
 so a sum has at most ``MAX_ADDITIONS`` terms.
 """
 
+import hashlib
 from typing import Final
 
 POLY_MODULUS_DEGREE: Final = 4096
@@ -24,3 +25,8 @@ PUBLIC_CONTEXT_MAX_BYTES: Final = 262_144
 def ciphertexts(padded_dimension: int) -> int:
     """How many ciphertexts one key holder's share of a vector takes."""
     return -(-padded_dimension // (FIELDS_PER_SLOT * SLOTS))
+
+
+def context_hash(data: bytes) -> str:
+    """Hex SHA-256: how manifests and cards name a public context."""
+    return hashlib.sha256(data).hexdigest()

@@ -14,8 +14,8 @@ from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import TaskName
 from crypto.dp.accounting import epsilon
-from crypto.sums.share_sum.context import context_hash, generate, public_context_bytes
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES
+from crypto.sums.share_sum.context import generate, public_context_bytes
+from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, context_hash
 from crypto.update import ReleasedSum
 from crypto.wire import SignedRecord, b64, public_bytes
 from server import founding

@@ -9,7 +9,7 @@ import tenseal as ts
 
 from crypto.errors import SealError
 from crypto.sums.share_sum import ciphertext, scheme
-from crypto.sums.share_sum.context import context_hash, load_public
+from crypto.sums.share_sum.context import load_public
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.sums.share_sum.parameters import (
     CIPHERTEXT_BYTES,
@@ -18,6 +18,7 @@ from crypto.sums.share_sum.parameters import (
     PLAIN_MODULUS,
     POLY_MODULUS_DEGREE,
     SLOTS,
+    context_hash,
 )
 from crypto.sums.share_sum.scheme import ShareSum
 from tests.unit.crypto.samples import (
