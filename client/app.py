@@ -11,9 +11,11 @@ from flwr.clientapp import ClientApp
 
 from client.connection import connect
 from client.home import ClientHome
-from client.participate import Contribution, UnfitRoundError, contribute
-from crypto.errors import ConsentError, FedcartError
-from crypto.wire import SignedRecord, b64, public_bytes
+from client.outbox import Contribution
+from client.participate import UnfitRoundError, contribute
+from crypto.errors import ConsentError, FedcartError, WireError
+from crypto.invitation import Invitation
+from crypto.wire import b64, public_bytes
 
 app = ClientApp()
 
@@ -32,8 +34,8 @@ def take_part(message: Message, context: Context) -> Message:
     """Contribute to a round, or decline."""
     home = _home(context)
     try:
-        manifest = SignedRecord.from_bytes(_bytes_of(message))
-        sent = contribute(manifest, home, connect(home.trust.consent_url))
+        invitation = Invitation.from_bytes(_bytes_of(message))
+        sent = contribute(invitation, home, connect(home.trust.consent_url))
     except ConsentError:
         return Message(_declined("consent"), reply_to=message)
     except UnfitRoundError as error:
@@ -45,11 +47,13 @@ def take_part(message: Message, context: Context) -> Message:
 
 def _sent(sent: Contribution) -> RecordDict:
     header = ConfigRecord({"status": "sent", "header": sent.header.to_bytes()})
+    parts = {"grants": sent.grants, "body": sent.sealed.body}
+    parts |= {f"share-{k}": share for k, share in enumerate(sent.sealed.shares, start=1)}
     arrays = {
-        f"share-{k}": Array(dtype="uint8", shape=(len(share),), stype="fedcart.sealed", data=share)
-        for k, share in enumerate(sent.sealed.shares, start=1)
+        name: Array(dtype="uint8", shape=(len(data),), stype="fedcart.sealed", data=data)
+        for name, data in parts.items()
     }
-    return RecordDict({"upload": header, "shares": ArrayRecord(arrays)})
+    return RecordDict({"upload": header, "sealed": ArrayRecord(arrays)})
 
 
 def _declined(reason: str) -> RecordDict:
@@ -57,9 +61,9 @@ def _declined(reason: str) -> RecordDict:
 
 
 def _bytes_of(message: Message) -> bytes:
-    value = message.content["round"]["manifest"]
+    value = message.content["round"]["invitation"]
     if not isinstance(value, bytes):
-        raise ConsentError("The message carries no manifest.")
+        raise WireError("The message carries no invitation.")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client import notice
+from client.limits import EPSILON_CAP, N_FLOOR, Z_FLOOR
 from consent.ages import AgeBand
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.task import TaskName
@@ -29,6 +30,12 @@ NFloorOption = Annotated[
 ]
 ZFloorOption = Annotated[
     float, typer.Option(min=0.0, help="Join no round with a smaller noise multiplier.")
+]
+EpsilonCapOption = Annotated[
+    float, typer.Option(min=0.0, help="What all rounds together may cost her, as ε.")
+]
+ExperimentalOption = Annotated[
+    bool, typer.Option("--experimental", help="Join rounds of Set B too: not reviewed yet.")
 ]
 
 
@@ -57,7 +64,7 @@ def init(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="A key holder's public.context; three times, in their order.",
+            help="A key holder's public.card; three times.",
         ),
     ],
     catalogue: Annotated[
@@ -73,8 +80,10 @@ def init(
     train: Annotated[bool, typer.Option("--train/--no-train", help=notice.TRAIN)],
     age_band: Annotated[AgeBand, typer.Option(help=notice.AGE_BAND)],
     population: PopulationOption = "fedcart",
-    n_floor: NFloorOption = 20,
-    z_floor: ZFloorOption = 0.3,
+    n_floor: NFloorOption = N_FLOOR,
+    z_floor: ZFloorOption = Z_FLOOR,
+    epsilon_cap: EpsilonCapOption = EPSILON_CAP,
+    experimental: ExperimentalOption = False,
 ) -> None:
     """Set a device up: make its keys, pin the operators', register its shopper's choices.
 
@@ -84,7 +93,7 @@ def init(
     from client.connection import connect
     from client.enrol import Setup, enrol_device, first_decisions
     from consent.transport import check_address
-    from crypto.wire import parse_public_key
+    from crypto.wire import parse_public_key, thumbprint
 
     setup = Setup(
         population=population,
@@ -95,6 +104,8 @@ def init(
         catalogue=catalogue,
         n_floor=n_floor,
         z_floor=z_floor,
+        epsilon_cap=epsilon_cap,
+        experimental=experimental,
     )
     decisions = first_decisions(personalise=personalise, train=train)
     made = enrol_device(home, setup, decisions, connect(consent_url), age_band=age_band)
@@ -104,7 +115,7 @@ def init(
         "shopper": made.shoppers[made.shopper],
         "personalise": decisions[Cell(Purpose.PERSONALISE, Category.PURCHASES)],
         "train": decisions[Cell(Purpose.TRAIN, Category.PURCHASES)],
-        "key_holders": list(made.trust.context_hashes),
+        "key_holders": [thumbprint(key) for key in made.trust.holders],
     }
     typer.echo(json.dumps(line))
 
@@ -132,7 +143,7 @@ def pair(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="A new one: a key holder's public.context; three times, in their order.",
+            help="A new one: a key holder's public.card; three times.",
         ),
     ] = None,
     catalogue: Annotated[
@@ -142,8 +153,10 @@ def pair(
         ),
     ] = None,
     population: PopulationOption = "fedcart",
-    n_floor: NFloorOption = 20,
-    z_floor: ZFloorOption = 0.3,
+    n_floor: NFloorOption = N_FLOOR,
+    z_floor: ZFloorOption = Z_FLOOR,
+    epsilon_cap: EpsilonCapOption = EPSILON_CAP,
+    experimental: ExperimentalOption = False,
 ) -> None:
     """Make this the device that stands for whoever was shown the code in her panel.
 
@@ -177,6 +190,8 @@ def pair(
             catalogue=catalogue,
             n_floor=n_floor,
             z_floor=z_floor,
+            epsilon_cap=epsilon_cap,
+            experimental=experimental,
         )
         done = pair_new(home, setup, code, connect(consent_url), tasks=tasks)
     line = {

@@ -17,16 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from client import notice
 from client.home import ClientHome, ClientKind, Trust
+from client.limits import EPSILON_CAP
 from consent.ages import AgeBand
 from consent.answers import DevicePaired, Registered
 from consent.client import ConsentClient
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.catalogue import Catalogue
-from crypto.errors import InvalidInputError, SealError
+from crypto.errors import InvalidInputError
+from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import write_secret
-from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.context import load_public
-from crypto.sums.share_sum.parameters import context_hash
 
 # What a device's event store calls its only shopper: no card number is kept.
 SHOPPER: Final = "me"
@@ -37,9 +36,9 @@ class Setup:
     """What the operators publish, and how much privacy this device asks for at least.
 
     Attributes:
-        key_holders: files with the three key holders' public contexts, in their order.
+        key_holders: files with the three key holders' public cards, in any order.
         catalogue: file with the retailer's public item list.
-        n_floor, z_floor: see ``Trust``.
+        n_floor, z_floor, epsilon_cap, experimental: see ``Trust``.
     """
 
     population: str
@@ -50,6 +49,8 @@ class Setup:
     catalogue: Path
     n_floor: int
     z_floor: float
+    epsilon_cap: float = EPSILON_CAP
+    experimental: bool = False
 
 
 def first_decisions(*, personalise: bool, train: bool) -> dict[Cell, Decision]:
@@ -103,12 +104,12 @@ def make_device(
         ConsentError: the consent service can't be asked, shows another key than the pinned one,
             or refuses.
     """
-    contexts, catalogue = _read_contexts(setup.key_holders), _read_catalogue(setup.catalogue)
+    cards, catalogue = _read_cards(setup.key_holders), _read_catalogue(setup.catalogue)
     path = path.resolve()
     consent = ConsentClient(http, service_key=setup.consent_key)
     with _appearing(path) as draft:
         consent.keys()
-        trust = _pin(setup, contexts, catalogue, draft=draft, home=path)
+        trust = _pin(setup, cards, catalogue, draft=draft, home=path)
         identity = Ed25519PrivateKey.generate()
         known = introduce(consent, identity)
         made = ClientHome.create(
@@ -122,31 +123,13 @@ def make_device(
     return ClientHome.load(path)
 
 
-def _read_contexts(files: tuple[Path, ...]) -> tuple[bytes, ...]:
-    """The key holders' public contexts.
+def _read_cards(files: tuple[Path, ...]) -> tuple[HolderCard, ...]:
+    """The key holders' cards, in their order.
 
     Raises:
-        InvalidInputError: not three different files, or one that holds no public context.
+        InvalidInputError: not one of each, or a file that holds no card.
     """
-    if len(files) != HOLDERS:
-        raise InvalidInputError(
-            f"Expected the public.context files of {HOLDERS} key holders, got {len(files)}."
-        )
-    contexts = tuple(_context(file) for file in files)
-    if len(set(contexts)) != HOLDERS:
-        raise InvalidInputError("Two key holders have the same public context; name three.")
-    return contexts
-
-
-def _context(file: Path) -> bytes:
-    data = file.read_bytes()
-    try:
-        load_public(data, context_hash(data))
-    except SealError as error:
-        raise InvalidInputError(
-            f"{file} is no key holder's public.context: {error} Never use one with a secret key."
-        ) from error
-    return data
+    return in_order([parse_card(file.read_bytes(), what=str(file)) for file in files])
 
 
 def _read_catalogue(file: Path) -> bytes:
@@ -164,23 +147,25 @@ def _read_catalogue(file: Path) -> bytes:
 
 
 def _pin(
-    setup: Setup, contexts: tuple[bytes, ...], catalogue: bytes, *, draft: Path, home: Path
+    setup: Setup, cards: tuple[HolderCard, ...], catalogue: bytes, *, draft: Path, home: Path
 ) -> Trust:
     """Copy what is pinned into the draft, and name it by where it will be."""
-    names = tuple(f"keyholder-{number}.context" for number in range(1, HOLDERS + 1))
-    for name, context in zip(names, contexts, strict=True):
-        (draft / name).write_bytes(context)
+    names = tuple(f"keyholder-{card.number}.card" for card in cards)
+    for name, card in zip(names, cards, strict=True):
+        (draft / name).write_bytes(card.to_bytes())
     (draft / "catalogue.json").write_bytes(catalogue)
     return Trust(
         population=setup.population,
         consent_url=setup.consent_url,
         consent_key=setup.consent_key,
         coordinator_key=setup.coordinator_key,
-        contexts=tuple(str(home / name) for name in names),
-        context_hashes=tuple(context_hash(context) for context in contexts),
+        cards=tuple(str(home / name) for name in names),
+        holders=tuple(card.identity for card in cards),
         catalogue=str(home / "catalogue.json"),
         n_floor=setup.n_floor,
         z_floor=setup.z_floor,
+        epsilon_cap=setup.epsilon_cap,
+        experimental=setup.experimental,
     )
 
 

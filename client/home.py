@@ -4,7 +4,8 @@
     identity.key      Ed25519 private key, 0600
     consent.token     a device's: its shopper's bearer token at the consent service, 0600
     events.db         its shoppers' purchases (client/events.py)
-    rounds.db         which rounds it has joined (client/register.py)
+    rounds.db         which rounds it has joined, and what each cost whom (client/register.py)
+    outbox/           what it sealed for rounds that are open, as sent (client/outbox.py)
     instructions.db   what it was told to do and not to use (client/journal.py)
     exports/          copies for its shoppers, made when they asked (client/personal_export.py)
     derived/ID/       whatever is computed from a shopper's purchases and kept; a stop deletes it
@@ -21,9 +22,12 @@ from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from client.limits import DELTA, EPSILON_CAP
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
+from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import read_secret, write_secret
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import (
     b64,
     get_float,
@@ -54,22 +58,27 @@ class Trust:
         population: the federation that it joins.
         consent_url: where the consent service answers.
         consent_key, coordinator_key: whose signatures count.
-        contexts: files with the three key holders' public contexts, in their order.
-        context_hashes: their SHA-256 hashes, hex.
+        cards: files with the three key holders' public cards, in their order.
+        holders: their identity keys; a card of another identity is refused.
         catalogue: file with the retailer's public item list.
         n_floor: it joins no round with a smaller minimum cohort.
         z_floor: it joins no round with a smaller noise multiplier (0 allows privacy off).
+        epsilon_cap: what all rounds together may cost a shopper at ``delta``; None sets no cap.
+        experimental: whether it joins rounds of Set B, which nobody outside has reviewed.
     """
 
     population: str
     consent_url: str
     consent_key: Ed25519PublicKey
     coordinator_key: Ed25519PublicKey
-    contexts: tuple[str, ...]
-    context_hashes: tuple[str, ...]
+    cards: tuple[str, ...]
+    holders: tuple[Ed25519PublicKey, ...]
     catalogue: str
     n_floor: int
     z_floor: float
+    epsilon_cap: float | None = EPSILON_CAP
+    delta: float = DELTA
+    experimental: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in client.json."""
@@ -78,11 +87,14 @@ class Trust:
             "consent_url": self.consent_url,
             "consent_key": b64(public_bytes(self.consent_key)),
             "coordinator_key": b64(public_bytes(self.coordinator_key)),
-            "contexts": list(self.contexts),
-            "context_hashes": list(self.context_hashes),
+            "cards": list(self.cards),
+            "holders": [b64(public_bytes(key)) for key in self.holders],
             "catalogue": self.catalogue,
             "n_floor": self.n_floor,
             "z_floor": self.z_floor,
+            "epsilon_cap": self.epsilon_cap,
+            "delta": self.delta,
+            "experimental": self.experimental,
         }
 
     @classmethod
@@ -95,16 +107,31 @@ class Trust:
             coordinator_key=parse_public_key(
                 get_str(value, "coordinator_key"), what="coordinator key"
             ),
-            contexts=_paths(value, "contexts"),
-            context_hashes=get_strings(value, "context_hashes", max_count=3),
+            cards=_paths(value, "cards"),
+            holders=tuple(
+                parse_public_key(text, what="key holder identity")
+                for text in get_strings(value, "holders", max_count=HOLDERS)
+            ),
             catalogue=get_str(value, "catalogue", max_length=4096),
             n_floor=get_int(value, "n_floor", low=2, high=10**9),
             z_floor=get_float(value, "z_floor", low=0.0, high=1e9),
+            epsilon_cap=_cap(value),
+            delta=get_float(value, "delta", low=0.0, high=1.0),
+            experimental=_truth(value, "experimental"),
         )
 
-    def public_contexts(self) -> list[bytes]:
-        """The key holders' public contexts, as stored (their hashes are checked on use)."""
-        return [_read(path) for path in self.contexts]
+    def load_cards(self) -> tuple[HolderCard, ...]:
+        """The key holders' cards, in their order.
+
+        Raises:
+            InvalidInputError: a card is missing, or not the pinned identity's.
+        """
+        cards = in_order([_card(path) for path in self.cards])
+        if [public_bytes(c.identity) for c in cards] != [public_bytes(k) for k in self.holders]:
+            raise InvalidInputError(
+                "The key holders' cards are not those that were pinned; set the device up anew."
+            )
+        return cards
 
     def load_catalogue(self) -> Catalogue:
         """The retailer's item list."""
@@ -139,6 +166,11 @@ class ClientHome:
     def register(self) -> Path:
         """The file that remembers joined rounds."""
         return self.path / "rounds.db"
+
+    @property
+    def outbox(self) -> Path:
+        """The folder with what was sealed for open rounds."""
+        return self.path / "outbox"
 
     @property
     def journal(self) -> Path:
@@ -270,9 +302,25 @@ def _paths(value: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def _cap(value: dict[str, Any]) -> float | None:
+    if value.get("epsilon_cap") is None:
+        return None
+    return get_float(value, "epsilon_cap", low=0.0, high=1e9)
+
+
+def _truth(value: dict[str, Any], key: str) -> bool:
+    found = value.get(key)
+    if not isinstance(found, bool):
+        raise InvalidInputError(f"client.json: field {key!r} is true or false.")
+    return found
+
+
 @lru_cache(maxsize=16)
-def _read(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _card(path: str) -> HolderCard:
+    try:
+        return parse_card(Path(path).read_bytes(), what=path)
+    except OSError as error:
+        raise InvalidInputError(f"{path}: a key holder's card can't be read.") from error
 
 
 @lru_cache(maxsize=4)

@@ -5,7 +5,6 @@ Knows nothing of Flower; ``client/app.py`` only translates messages.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import httpx
 
@@ -14,8 +13,9 @@ from client.events import EventStore
 from client.gateway import Gateway, ShopperGrant
 from client.holds import Holds
 from client.home import ClientHome, Trust
+from client.outbox import Contribution, Outbox
 from client.protect import protect
-from client.register import enter_round
+from client.register import Cap, charge, enter_round
 from consent.client import ConsentClient
 from consent.purpose import Purpose
 from consent.tasks.catalogue import Catalogue
@@ -26,25 +26,22 @@ from consent.tasks.task import (
     TaskName,
     parse_task,
 )
+from crypto.acceptance import check_accepts
+from crypto.dp.conversion import device_epsilon
 from crypto.dp.random import SecureRandom
 from crypto.errors import ConsentError, RoundError
+from crypto.grant_list import pack_grants
+from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of
-from crypto.sums.share_sum.scheme import ShareSum
-from crypto.update import RawUpdate, SealedUpdate
+from crypto.sealing import secure_sum
+from crypto.sums.interface import SecureSum
+from crypto.update import RawUpdate
 from crypto.upload import sign_upload
-from crypto.wire import SignedRecord
+from crypto.wire import SignedRecord, public_bytes
 
 
 class UnfitRoundError(RoundError):
     """The manifest breaks a limit that this client pinned. The message names nothing of its own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contribution:
-    """What a client sends: the signed header and the sealed bytes it names."""
-
-    header: SignedRecord
-    sealed: SealedUpdate
 
 
 def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[Manifest, Task]:
@@ -57,13 +54,15 @@ def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[M
     manifest = Manifest.verify(record, trust.coordinator_key)
     task = parse_task(manifest.task, manifest.parameters)
     name = TaskName(manifest.task)
+    plan = manifest.plan
     refusals = {
         "another population": manifest.population != trust.population,
-        "other key holders": manifest.key_hashes != trust.context_hashes,
         "another catalogue": manifest.catalogue != trust.load_catalogue().hash,
-        f"a cohort below {trust.n_floor}": manifest.plan.min_clients < trust.n_floor,
-        f"noise below {trust.z_floor}": manifest.plan.noise_multiplier < trust.z_floor,
-        "another length than its task": manifest.plan.dimension != task.dimension,
+        f"a cohort below {trust.n_floor}": plan.min_clients < trust.n_floor,
+        f"noise below {trust.z_floor}": plan.noise_multiplier < trust.z_floor,
+        "an ε that its plan does not keep": not _keeps_epsilon(manifest),
+        "experimental noise": plan.experimental and not trust.experimental,
+        "another length than its task": plan.dimension != task.dimension,
         "no or another purpose": manifest.purposes != (REQUIRED_PURPOSE[name],),
         "fewer categories than its task needs": not REQUIRED_CATEGORIES[name].issubset(
             manifest.categories
@@ -76,24 +75,59 @@ def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[M
     return manifest, task
 
 
+def _keeps_epsilon(manifest: Manifest) -> bool:
+    """Whether the ε that a manifest states is at least what its plan costs, computed here."""
+    plan, stated = manifest.plan, manifest.epsilon
+    if stated is None:
+        return not plan.private
+    cost = device_epsilon([plan.release], delta=plan.delta)
+    return stated >= cost * (1 - 1e-6)
+
+
+def check_invitation(invitation: Invitation, manifest: Manifest, trust: Trust) -> SecureSum:
+    """Check what vouches for a manifest; returns the round's secure sum under pinned keys.
+
+    Raises:
+        WireError: a round key or accept is missing, unsigned, or for another round.
+        UnfitRoundError: share sum under other contexts than the pinned ones.
+    """
+    context = context_of(invitation.manifest)
+    cards = trust.load_cards()
+    hashes = tuple(card.context_hash for card in cards)
+    if manifest.scheme.votes:
+        check_accepts(invitation.accepts, trust.holders, context)
+    elif manifest.key_hashes != hashes:
+        raise UnfitRoundError("This client refuses the round: its manifest has other key holders.")
+    return secure_sum(manifest, context, cards=cards, round_keys=invitation.round_keys)
+
+
 def contribute(
-    record: SignedRecord,
+    invitation: Invitation,
     home: ClientHome,
     http: httpx.Client,
     *,
     clock: Callable[[], float] = time.time,
 ) -> Contribution:
-    """Take part in a round for every shopper of this client who agreed.
+    """Take part in a round for every shopper of this client who agreed and whose cap allows it.
+
+    What was sealed for this round before is sent again, as long as every grant in it stands.
 
     Raises:
         RoundError: the manifest breaks a pinned limit, or the round was joined differently.
         ConsentError: nobody of this client agreed, or the consent service can't say.
     """
-    manifest, task = check_manifest(record, home.trust, now=clock())
+    manifest, task = check_manifest(invitation.manifest, home.trust, now=clock())
+    scheme = check_invitation(invitation, manifest, home.trust)
     holds = Holds.load(home)
     if all(holds.refusal(shopper) for shopper in home.shoppers):
         raise ConsentError("This client was told to use nothing of its shoppers.")
-    context = context_of(record)
+    context = context_of(invitation.manifest)
+    consent = ConsentClient(http, service_key=home.trust.consent_key, clock=clock)
+    outbox = Outbox(home.outbox)
+    outbox.sweep(now=clock())
+    sealed_before = outbox.find(context)
+    if sealed_before is not None and _stands(sealed_before, consent):
+        return sealed_before
     enter_round(
         home.register,
         population=manifest.population,
@@ -103,28 +137,29 @@ def contribute(
         epsilon=manifest.epsilon,
     )
     with EventStore.open(home.events) as store:
-        consent = ConsentClient(http, service_key=home.trust.consent_key, clock=clock)
         gateway = Gateway(store, consent, holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
             _contributions(gateway, grants, task, home.trust.load_catalogue()),
             plan=manifest.plan,
             context=context,
-            scheme=scheme_of(manifest, context, home.trust),
+            scheme=scheme,
+            sender=public_bytes(home.identity.public_key()),
             rng=SecureRandom(),
         )
-    header = sign_upload(sealed, tuple(item.token for item in grants), home.identity)
-    return Contribution(header=header, sealed=sealed)
-
-
-def scheme_of(manifest: Manifest, context: str, trust: Trust) -> ShareSum:
-    """The secure sum of a round with this client's pinned keys."""
-    return ShareSum(
-        context=context,
-        dimension=manifest.plan.dimension,
-        public_keys=trust.public_contexts(),
-        key_hashes=trust.context_hashes,
+    tokens = tuple(item.token for item in grants)
+    made = Contribution(
+        header=sign_upload(sealed, tokens, home.identity),
+        grants=pack_grants(tokens),
+        sealed=sealed,
+        token_ids=tuple(item.grant.token_id for item in grants),
     )
+    outbox.put(context, made, closes=manifest.closes)
+    return made
+
+
+def _stands(contribution: Contribution, consent: ConsentClient) -> bool:
+    return consent.standing(contribution.token_ids) == frozenset(contribution.token_ids)
 
 
 def _granted(
@@ -145,7 +180,29 @@ def _granted(
     standing = gateway.standing(items) if items else []
     if not standing:
         raise ConsentError("No shopper of this client agrees to this round.")
-    return standing
+    return _within_caps(standing, home, manifest, context)
+
+
+def _within_caps(
+    grants: Sequence[ShopperGrant], home: ClientHome, manifest: Manifest, context: str
+) -> list[ShopperGrant]:
+    """Charge the round to each shopper; those whose cap it would pass take no part."""
+    cap = Cap(epsilon=home.trust.epsilon_cap, delta=home.trust.delta)
+    within = set(
+        charge(
+            home.register,
+            [item.shopper for item in grants],
+            context=context,
+            release=manifest.plan.release,
+            cap=cap,
+        )
+    )
+    if not within:
+        raise UnfitRoundError(
+            "This client refuses the round: it would cost its shoppers more privacy than they "
+            "allow in all."
+        )
+    return [item for item in grants if item.shopper in within]
 
 
 def _contributions(

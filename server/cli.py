@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from crypto.sums.schemes import Scheme
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -59,8 +61,8 @@ def init(
     key_holder: Annotated[
         list[str],
         typer.Option(
-            metavar="URL,IDENTITY_KEY,CONTEXT_FILE",
-            help="A key holder: address, identity and public context; three times, in order.",
+            metavar="URL,CARD_FILE",
+            help="A key holder: its address and its public.card; three times.",
         ),
     ],
     catalogue: Annotated[
@@ -82,8 +84,32 @@ def init(
     ],
     population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
     timeout: Annotated[
-        float, typer.Option(min=1, max=86_400, help="Seconds that clients have to answer.")
-    ] = 540.0,
+        float, typer.Option(min=1, max=300, help="Seconds that clients have to answer.")
+    ] = 240.0,
+    scheme: Annotated[
+        Scheme,
+        typer.Option(
+            help="How sums are sealed. share-sum is for alliances of stores under contract: a "
+            "client allied with the coordinator breaks it."
+        ),
+    ] = Scheme.COMPACT_SUM,
+    client_noise: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Noise that clients add beside the key holders', as a share of what ε needs: a "
+            "second line in case two key holders leave theirs out.",
+        ),
+    ] = 1.0,
+    *,
+    experimental: Annotated[
+        bool,
+        typer.Option("--experimental", help="Set B: half the bytes, not reviewed from outside."),
+    ] = False,
+    unpaired_devices: Annotated[
+        bool,
+        typer.Option("--unpaired-devices", help="Let devices outside an alliance take part."),
+    ] = False,
 ) -> None:
     """Complete the coordinator: whom it works with, and what it plans to spend.
 
@@ -109,6 +135,10 @@ def init(
             max_colluders=max_colluders,
             expected_shoppers=expected_shoppers,
             timeout=timeout,
+            scheme=scheme,
+            experimental=experimental,
+            client_noise=client_noise,
+            unpaired_devices=unpaired_devices,
         ),
     )
     made = found(home, founding)

@@ -81,7 +81,7 @@ class Collector:
 
     def _ask(self, cohort: Sequence[Member]) -> Iterator[Reply]:
         nodes = [member.node for member in cohort]
-        content = round_content(self.planned.record)
+        content = round_content(self.planned.invitation)
         return ask(self.grid, nodes, "train.contribute", content, timeout=self.timeout)
 
     def _take(self, reply: Reply) -> bool:
@@ -93,16 +93,26 @@ class Collector:
             if isinstance(parsed, str):
                 self.tally.declined[parsed] += 1
                 return False
-            header, sealed = parsed
-            now = int(self.clock())
-            received = receive(header, sealed, self.planned, consent_key=self.consent_key, now=now)
-            self.scheme.check(sealed)
+            received = receive(
+                parsed.header,
+                parsed.grants,
+                parsed.sealed,
+                self.planned,
+                consent_key=self.consent_key,
+                now=int(self.clock()),
+            )
+            self.scheme.check(received.sealed)
         except FedcartError as error:
             self.tally.declined[f"refused: {error}"] += 1
             return False
-        item = Waiting(upload=received.upload, header=header, token_ids=received.token_ids)
-        self.journal.put(item, sealed)
-        shares = sum(len(share) for share in sealed.shares)
-        self.tally.sealed_bytes = shares
-        self.tally.bytes_up.add(shares + len(header.to_bytes()))
+        item = Waiting(
+            upload=received.upload,
+            header=parsed.header,
+            grants=received.grants,
+            token_ids=received.token_ids,
+        )
+        self.journal.put(item, received.sealed)
+        sealed, header = received.sealed.length, len(parsed.header.to_bytes())
+        self.tally.sealed_bytes = sealed
+        self.tally.bytes_up.add(sealed + header + len(received.grants))
         return True

@@ -1,15 +1,17 @@
 """The conductor: runs one planned round over a Flower Grid, in the order that privacy needs.
 
-policy -> select -> contribute -> repair -> commit -> reserve -> add -> open -> finish -> publish
--> report. A crash at any point leaves either no release or exactly one: the consent service, the
-ledger, the key holders and the registry each answer a repeated request with what they already
-have, and the round's journal lets a coordinator that starts again go on from where it was.
+plan -> policy -> select -> contribute -> repair -> ingest -> commit -> reserve -> vote -> add ->
+open -> finish -> publish -> report; share sum has no ingest and no vote. A crash at any point
+leaves either no release or exactly one: the consent service, the ledger, the key holders and the
+registry each answer a repeated request with what they already have, and the round's journal lets a
+coordinator that starts again go on from where it was.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from flwr.serverapp import Grid
@@ -18,32 +20,28 @@ from consent.answers import Offer
 from consent.client import ConsentClient
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import Task
+from crypto.ballot import UploadList
 from crypto.commit import Commit
 from crypto.dp.plan import PrivacyPlan
-from crypto.errors import ConsentError, RoundError
-from crypto.manifest import Manifest
+from crypto.errors import ConsentError, SealError
+from crypto.sealing import secure_sum
 from crypto.sums.interface import SecureSum
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
-from crypto.sums.share_sum.scheme import ShareSum
-from crypto.update import SealedSum
+from crypto.sums.sizes import sealed_sizes
+from crypto.update import IntArray, SealedSum
 from crypto.wire import SignedRecord
 from server.artefacts.registry import finish
 from server.cohort import Member, select
 from server.collect import Collector, Progress, Tally
 from server.journal import Journal
-from server.keyholders import HolderEndpoint, open_sum
+from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
+from server.planning import Planner
 from server.record import Watch, record_of
 from server.registry import Registry, Release
 from server.reports import report
-from server.rounds import (
-    PlannedRound,
-    RoundTerms,
-    check_commit,
-    plan_round,
-    release,
-    require_cohort,
-)
+from server.rounds import PlannedRound, RoundTerms, check_commit, release, require_cohort
+from server.share_opening import Opened, open_sum
+from server.voting import Voting, propose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +49,6 @@ class Federation:
     """Everybody the conductor works with, injected.
 
     Attributes:
-        contexts: the key holders' public contexts, in their order; their hashes are in ``terms``.
         folder: where journals of rounds lie.
         timeout: seconds that clients have to answer.
         clock: Unix seconds.
@@ -61,7 +58,6 @@ class Federation:
     consent: ConsentClient
     consent_key: Ed25519PublicKey
     holders: tuple[HolderEndpoint, ...]
-    contexts: tuple[bytes, ...]
     terms: RoundTerms
     catalogue: Catalogue
     ledger: Ledger
@@ -73,12 +69,17 @@ class Federation:
 
     def scheme(self, planned: PlannedRound) -> SecureSum:
         """The secure sum of a round."""
-        return ShareSum(
-            context=planned.context,
-            dimension=planned.plan.dimension,
-            public_keys=self.contexts,
-            key_hashes=self.terms.key_hashes,
+        return secure_sum(
+            planned.manifest,
+            planned.context,
+            cards=self.terms.cards,
+            round_keys=planned.round_keys,
         )
+
+    @property
+    def voting(self) -> Voting:
+        """The key holders, for schemes that they vote in."""
+        return Voting(holders=self.holders)
 
 
 def run_round(
@@ -98,9 +99,7 @@ def run_round(
         RoundError, ConsentError, SealError: the round can't go on; nothing was released.
     """
     journal = Journal(
-        federation.folder / "rounds" / task.name / round_id,
-        holders=len(federation.holders),
-        max_share=CIPHERTEXT_BYTES * ciphertexts(plan.padded_dimension),
+        federation.folder / "rounds" / task.name / round_id, max_part=sealed_sizes(plan).largest
     )
     existing = federation.registry.load(task.name, round_id)
     if existing is not None:
@@ -108,11 +107,14 @@ def run_round(
         report(existing, federation.registry, federation.consent)
         return existing
     watch, tally = Watch(), Tally()
-    planned = _planned(task, plan, federation, round_id, journal)
+    planned = _planner(federation, journal).plan(task, plan, round_id=round_id)
     federation.consent.publish_policy(planned.record, task=task.name, round_id=round_id)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
         _collect(grid, members, planned, federation, journal, watch, tally)
+        if planned.plan.scheme.votes:
+            _ingest(planned, federation, journal, tally)
+            watch.lap("ingest")
         committed = _commit(federation, planned, journal)
     watch.lap("commit")
     finished = _release(planned, federation, journal, committed, watch, tally)
@@ -122,35 +124,16 @@ def run_round(
     return finished
 
 
-def _planned(
-    task: Task, plan: PrivacyPlan, federation: Federation, round_id: str, journal: Journal
-) -> PlannedRound:
-    """The round as its journal has it, or planned now and written down."""
-    now = int(federation.clock())
-    fresh = plan_round(
-        task,
-        plan,
-        round_id=round_id,
+def _planner(federation: Federation, journal: Journal) -> Planner:
+    return Planner(
+        journal=journal,
+        voting=federation.voting,
         terms=federation.terms,
-        key=federation.identity,
-        opens=now - 5,
-        closes=now + 2 * int(federation.timeout) + 60,
+        identity=federation.identity,
+        chain=federation.folder / "rounds" / "chain.json",
+        timeout=federation.timeout,
+        clock=federation.clock,
     )
-    record = journal.manifest
-    if record is None:
-        journal.start(fresh.record)
-        return fresh
-    manifest = Manifest.verify(record, federation.identity.public_key())
-    if {**manifest.body, "opens": 0, "closes": 0} != {
-        **fresh.manifest.body,
-        "opens": 0,
-        "closes": 0,
-    }:
-        raise RoundError(
-            f"Round {round_id!r} of {task.name} was begun under another plan; start a new run "
-            "under another id. Its charge, if any, stays in the ledger."
-        )
-    return PlannedRound(task=task, manifest=manifest, record=record)
 
 
 def _collect(
@@ -181,6 +164,13 @@ def _collect(
     watch.lap("contribute")
     collector.repair(cohort)
     watch.lap("repair")
+
+
+def _ingest(planned: PlannedRound, federation: Federation, journal: Journal, tally: Tally) -> None:
+    """Have every key holder check every upload; what one excludes is left out before the commit."""
+    require_cohort(len(journal.waiting), planned)
+    federation.voting.fetch_entries(planned, federation.scheme(planned), journal)
+    tally.declined.update(federation.voting.ingest(planned, journal))
 
 
 def _commit_found(
@@ -217,15 +207,69 @@ def _commit(federation: Federation, planned: PlannedRound, journal: Journal) -> 
 
 
 def _sum(
-    planned: PlannedRound, federation: Federation, journal: Journal, commit: Commit
+    planned: PlannedRound, federation: Federation, journal: Journal, names: Sequence[str]
 ) -> SealedSum:
     scheme = federation.scheme(planned)
-    found = journal.total(scheme=scheme.scheme, context=planned.context, count=commit.clients)
+    found = journal.total(scheme=scheme.scheme, context=planned.context, count=len(names))
     if found is not None:
         return found
-    total = scheme.add(journal.read(entry.upload for entry in commit.uploads))
+    total = scheme.add(journal.read(names))
     journal.added(total)
     return total
+
+
+def _listed(
+    planned: PlannedRound, federation: Federation, journal: Journal, commit: Commit
+) -> SignedRecord | None:
+    """The signed list that key holders vote on; None in share sum, where they don't."""
+    if not planned.plan.scheme.votes:
+        return None
+    if journal.upload_list is None:
+        names = [entry.upload for entry in commit.uploads]
+        journal.proposed(propose(planned, names, journal).sign(federation.identity))
+    return journal.upload_list
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opening:
+    """The exact sum with what vouches for it."""
+
+    integers: IntArray
+    opened: Opened
+    ballot: dict[str, Any]
+
+
+def _open(
+    planned: PlannedRound,
+    federation: Federation,
+    journal: Journal,
+    record: SignedRecord,
+    commit: Commit,
+    watch: Watch,
+) -> _Opening:
+    names = [entry.upload for entry in commit.uploads]
+    ballot: dict[str, Any] = {}
+    votes: tuple[SignedRecord, ...] = ()
+    listed = _listed(planned, federation, journal, commit)
+    if listed is not None:
+        proposed = UploadList.verify(listed, federation.identity.public_key())
+        names = list(proposed.uploads)
+        votes = federation.voting.votes(planned, record, listed)
+        ballot = {"list": proposed.hash, "votes": [vote.to_json() for vote in votes]}
+        watch.lap("vote")
+    total = _sum(planned, federation, journal, names)
+    watch.lap("add")
+    if votes:
+        opened = federation.voting.open(votes)
+    else:
+        opened = open_sum(total, manifest=planned.record, commit=record, holders=federation.holders)
+    watch.lap("open")
+    try:
+        integers = federation.scheme(planned).combine(total, opened.parts)
+    except SealError as error:
+        place = federation.registry.dispute(planned.task.name, planned.manifest.round_id, opened)
+        raise SealError(f"{error} The signed part sums are in {place}.") from error
+    return _Opening(integers=integers, opened=opened, ballot=ballot)
 
 
 def _release(
@@ -247,11 +291,8 @@ def _release(
         now=int(federation.clock()),
     )
     watch.lap("reserve")
-    total = _sum(planned, federation, journal, commit)
-    watch.lap("add")
-    opened = open_sum(total, manifest=planned.record, commit=record, holders=federation.holders)
-    watch.lap("open")
-    released = release(federation.scheme(planned).combine(opened.parts), planned, commit)
+    opening = _open(planned, federation, journal, record, commit, watch)
+    released = release(opening.integers, planned, commit)
     artefact = finish(
         task,
         released.values,
@@ -264,8 +305,9 @@ def _release(
         "shoppers": commit.shoppers,
         "noise_stddev": released.noise_stddev,
         "dropped_at_commit": len(uploads) - commit.clients,
-        "opened_by": [part.holder for part in opened.parts],
-        "key_holders_away": opened.refusals,
+        "opened_by": [part.holder for part in opening.opened.parts],
+        "key_holders_away": opening.opened.refusals,
+        "ballot": opening.ballot,
     }
     return Release(
         task=task.name,

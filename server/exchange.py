@@ -12,8 +12,10 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from crypto.errors import WireError
+from crypto.invitation import Invitation
+from crypto.sums.interface import HOLDERS
 from crypto.update import SealedUpdate
-from crypto.wire import SignedRecord, get_str, parse_object
+from crypto.wire import SignedRecord, get_str, get_strings, parse_object
 
 POLL_S = 0.5
 
@@ -47,13 +49,22 @@ def ask(
             time.sleep(POLL_S)
 
 
-def round_content(manifest: SignedRecord) -> RecordDict:
+def round_content(invitation: Invitation) -> RecordDict:
     """The message that asks a client to take part in a round."""
-    return RecordDict({"round": ConfigRecord({"manifest": manifest.to_bytes()})})
+    return RecordDict({"round": ConfigRecord({"invitation": invitation.to_bytes()})})
 
 
-def parse_upload(content: RecordDict) -> tuple[SignedRecord, SealedUpdate] | str:
-    """A client's signed header with its sealed shares, or its reason for declining.
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What a client sent, nothing of it checked yet."""
+
+    header: SignedRecord
+    grants: bytes
+    sealed: SealedUpdate
+
+
+def parse_upload(content: RecordDict) -> Sent | str:
+    """A client's signed header with its grants and sealed bytes, or its reason for declining.
 
     Raises:
         WireError: neither of both.
@@ -65,11 +76,25 @@ def parse_upload(content: RecordDict) -> tuple[SignedRecord, SealedUpdate] | str
             return str(record.get("reason", ""))[:500]
         if status != "sent" or not isinstance(header, bytes):
             raise WireError("A client's reply has neither an upload nor a refusal.")
-        arrays = content.array_records["shares"]
-        shares = tuple(arrays[f"share-{k}"].data for k in range(1, len(arrays) + 1))
-    except KeyError as error:
+        arrays = content.array_records["sealed"]
+        parts = {name: bytes(arrays[name].data) for name in arrays}
+        shares = tuple(parts.pop(f"share-{k}") for k in range(1, HOLDERS + 1))
+        grants, body = parts.pop("grants"), parts.pop("body")
+    except (KeyError, AttributeError) as error:
         raise WireError("A client's reply has neither an upload nor a refusal.") from error
+    if parts:
+        raise WireError("A client's reply carries more than an upload.")
     signed = SignedRecord.from_bytes(header)
-    claimed = parse_object(signed.body, what="upload")
-    scheme, context = get_str(claimed, "scheme"), get_str(claimed, "context")
-    return signed, SealedUpdate(scheme=scheme, context=context, shares=shares)
+    return Sent(header=signed, grants=grants, sealed=sealed_of(signed, shares, body))
+
+
+def sealed_of(header: SignedRecord, shares: tuple[bytes, ...], body: bytes) -> SealedUpdate:
+    """The sealed update that a header names; ``Upload.check_sealed`` says whether it is that."""
+    claimed = parse_object(header.body, what="upload")
+    return SealedUpdate(
+        scheme=get_str(claimed, "scheme"),
+        context=get_str(claimed, "context"),
+        shares=shares,
+        body=body,
+        commitments=get_strings(claimed, "commitments", max_count=HOLDERS),
+    )

@@ -9,18 +9,15 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from consent.tasks.catalogue import Catalogue
 from consent.transport import check_address
-from crypto.errors import InvalidInputError, SealError
+from crypto.errors import InvalidInputError
+from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.context import load_public
-from crypto.sums.share_sum.parameters import MAX_ADDITIONS, context_hash
-from crypto.wire import parse_public_key
 from server.home import CoordinatorHome, HolderAddress
 from server.schedule import TrainingPlan, schedule
 
@@ -102,45 +99,24 @@ def _settle(made: CoordinatorHome) -> None:
 
 
 def _holders(entries: tuple[str, ...]) -> tuple[HolderAddress, ...]:
+    """Addresses in the order of the key holders' numbers, whatever order they were entered in."""
     if len(entries) != HOLDERS:
         raise InvalidInputError(f"Expected {HOLDERS} key holders, got {len(entries)}.")
-    holders = tuple(_Entry.parse(entry).address() for entry in entries)
-    if len({holder.context_hash for holder in holders}) != HOLDERS:
-        raise InvalidInputError("Two key holders have the same public context; name three.")
-    return holders
+    found = [_holder(entry) for entry in entries]
+    by_number = {card.number: address for card, address in found}
+    return tuple(by_number[card.number] for card in in_order([card for card, _ in found]))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entry:
-    url: str
-    identity: str
-    context: Path
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        parts = text.split(",", 2)
-        if len(parts) != 3:
-            raise InvalidInputError(
-                f"A key holder is URL,IDENTITY_KEY,CONTEXT_FILE; {text!r} is not."
-            )
-        return cls(url=check_address(parts[0]), identity=parts[1], context=Path(parts[2]).resolve())
-
-    def address(self) -> HolderAddress:
-        if not self.context.is_file():
-            raise InvalidInputError(f"There is no file {self.context}.")
-        data = self.context.read_bytes()
-        try:
-            load_public(data, context_hash(data))
-        except SealError as error:
-            raise InvalidInputError(
-                f"{self.context} is no key holder's public.context: {error}"
-            ) from error
-        return HolderAddress(
-            url=self.url,
-            identity=parse_public_key(self.identity, what=f"identity key of {self.url}"),
-            context=str(self.context),
-            context_hash=context_hash(data),
-        )
+def _holder(text: str) -> tuple[HolderCard, HolderAddress]:
+    url, separator, name = text.partition(",")
+    if not separator:
+        raise InvalidInputError(f"A key holder is URL,CARD_FILE; {text!r} is not.")
+    file = Path(name).resolve()
+    if not file.is_file():
+        raise InvalidInputError(f"There is no file {file}.")
+    card = parse_card(file.read_bytes(), what=str(file))
+    address = HolderAddress(url=check_address(url), identity=card.identity, card=str(file))
+    return card, address
 
 
 def _check_plan(plan: TrainingPlan, catalogue: Path) -> None:
@@ -148,11 +124,6 @@ def _check_plan(plan: TrainingPlan, catalogue: Path) -> None:
     if plan.epsilon is None or not 0 < plan.epsilon < math.inf:
         raise InvalidInputError(
             f"Expected 0 < epsilon={plan.epsilon} < inf: a federation has noise."
-        )
-    if plan.max_clients > MAX_ADDITIONS:
-        raise InvalidInputError(
-            f"Share sum adds at most {MAX_ADDITIONS} clients a round, not {plan.max_clients}; "
-            "let stores stand for many shoppers."
         )
     try:
         items = len(Catalogue.from_bytes(catalogue.read_bytes()))

@@ -5,7 +5,8 @@ identity.key       Ed25519 private key, 0600
 consent.token      its bearer token at the consent service, 0600
 ledger.db          reserved budget
 releases/          artefacts with their privacy records
-inbox/             uploads of the round in progress
+rounds/            journals of rounds in progress, and each task's chain of manifests
+disputes/          signed part sums of rounds whose key holders contradicted each other
 """
 
 import json
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
+from crypto.holder_card import HolderCard, parse_card
 from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
 from crypto.wire import b64, get_str, parse_object, parse_public_key, public_bytes
@@ -25,21 +27,33 @@ from server.schedule import TrainingPlan
 
 @dataclass(frozen=True, kw_only=True)
 class HolderAddress:
-    """A key holder as the operator entered it: address, pinned identity, public context file."""
+    """A key holder as the operator entered it: address, pinned identity, and its card's file."""
 
     url: str
     identity: Ed25519PublicKey
-    context: str
-    context_hash: str
+    card: str
 
     def to_json(self) -> dict[str, str]:
         """As it stands in coordinator.json."""
         return {
             "url": self.url,
             "identity": b64(public_bytes(self.identity)),
-            "context": self.context,
-            "context_hash": self.context_hash,
+            "card": self.card,
         }
+
+    def load_card(self) -> HolderCard:
+        """The card, if it is still the pinned identity's.
+
+        Raises:
+            InvalidInputError: the file is gone, or another key holder's.
+        """
+        try:
+            card = parse_card(Path(self.card).read_bytes(), what=self.card)
+        except OSError as error:
+            raise InvalidInputError(f"{self.card}: the key holder's card can't be read.") from error
+        if public_bytes(card.identity) != public_bytes(self.identity):
+            raise InvalidInputError(f"{self.card} is not the card of the key holder pinned for it.")
+        return card
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -49,8 +63,7 @@ class HolderAddress:
         return cls(
             url=get_str(value, "url", max_length=2048),
             identity=parse_public_key(get_str(value, "identity"), what="key holder identity"),
-            context=get_str(value, "context", max_length=4096),
-            context_hash=get_str(value, "context_hash"),
+            card=get_str(value, "card", max_length=4096),
         )
 
 

@@ -1,10 +1,13 @@
 """The journal of a round: everything on disk that a crash must not lose.
 
+    round-keys           the key holders' signed keys of this round (not in share sum)
     manifest.json        the round as it was planned
-    uploads/HASH         sealed shares, waiting for the commit
-    uploads/HASH.json    the signed header and the ids of its grants
+    accepts              the key holders' accepts of it (not in share sum)
+    uploads/HASH         sealed body and shares, waiting for the commit
+    uploads/HASH.json    the signed header, its grants and their ids
     commit.json          the frozen list, signed by the consent service
-    sum-1 sum-2 sum-3    the sealed sum, as each key holder is asked to open it
+    list.json            the list that key holders vote on (not in share sum)
+    sum-0 ... sum-3      the sealed sum: body, and what each key holder is asked to open
 
 Nothing is added before the commit says which uploads stand, so uploads wait on disk, where a
 cohort of any size needs memory for one at a time. A coordinator that starts again with the same
@@ -15,31 +18,37 @@ release is published.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from crypto.errors import WireError
+from crypto.grant_list import MAX_GRANTS
+from crypto.sums.interface import HOLDERS
 from crypto.update import SealedSum, SealedUpdate
-from crypto.upload import Upload
+from crypto.upload import Role, Upload
 from crypto.wire import (
     SignedRecord,
+    b64,
     canonical,
     get_strings,
     pack_frames,
     parse_object,
+    unb64,
     unpack_frames,
 )
+from server.exchange import sealed_of
 
-_MAX_GRANTS = 100_000
+_MAX_RECORD = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A checked header and the ids of its grants."""
+    """A checked header with its packed grants and their ids; a key holder's entry has none."""
 
     upload: Upload
     header: SignedRecord
+    grants: bytes
     token_ids: tuple[str, ...]
 
 
@@ -48,12 +57,11 @@ class Journal:
 
     Args:
         folder: this round's own.
-        holders: how many shares an upload has.
-        max_share: the length in bytes that a share has at most.
+        max_part: the length in bytes that a body or a share has at most.
     """
 
-    def __init__(self, folder: Path, *, holders: int, max_share: int) -> None:
-        self._folder, self._holders, self._max_share = folder, holders, max_share
+    def __init__(self, folder: Path, *, max_part: int) -> None:
+        self._folder, self._max_part = folder, max_part
         self._uploads = folder / "uploads"
         self._uploads.mkdir(parents=True, exist_ok=True)
         self._waiting: dict[str, Waiting] = {}
@@ -64,35 +72,53 @@ class Journal:
     def _load(self, path: Path) -> Waiting:
         body = parse_object(path.read_bytes(), what=str(path))
         header = SignedRecord.from_json(body.get("header"))
-        upload = Upload.verify(header, self._sealed(path.stem, header))
-        token_ids = get_strings(body, "token_ids", max_count=_MAX_GRANTS)
-        return Waiting(upload=upload, header=header, token_ids=token_ids)
+        upload = Upload.parse(header)
+        upload.check_sealed(self._sealed(path.stem, header))
+        grants = unb64(str(body.get("grants")), what=str(path))
+        token_ids = get_strings(body, "token_ids", max_count=MAX_GRANTS)
+        return Waiting(upload=upload, header=header, grants=grants, token_ids=token_ids)
 
     def _sealed(self, name: str, header: SignedRecord) -> SealedUpdate:
-        claimed = parse_object(header.body, what="upload")
         data = (self._uploads / name).read_bytes()
-        shares = unpack_frames(data, count=self._holders, max_frame=self._max_share)
-        return SealedUpdate(
-            scheme=str(claimed.get("scheme")),
-            context=str(claimed.get("context")),
-            shares=tuple(shares),
-        )
+        body, *shares = unpack_frames(data, count=1 + HOLDERS, max_frame=self._max_part)
+        return sealed_of(header, tuple(shares), body)
 
     def put(self, item: Waiting, sealed: SealedUpdate) -> None:
-        """Store a checked upload, durably, then forget the client's earlier one."""
+        """Store a checked upload, durably, then forget the sender's earlier one."""
         name, previous = item.upload.hash, self._waiting.get(item.upload.client)
-        body = {"header": item.header.to_json(), "token_ids": list(item.token_ids)}
-        _write(self._uploads / name, pack_frames(list(sealed.shares)))
-        _write(self._uploads / f"{name}.json", canonical(body))
+        body = {
+            "header": item.header.to_json(),
+            "grants": b64(item.grants),
+            "token_ids": list(item.token_ids),
+        }
+        write_durably(self._uploads / name, pack_frames([sealed.body, *sealed.shares]))
+        write_durably(self._uploads / f"{name}.json", canonical(body))
         self._waiting[item.upload.client] = item
         if previous is not None and previous.upload.hash != name:
-            (self._uploads / f"{previous.upload.hash}.json").unlink()
-            (self._uploads / previous.upload.hash).unlink()
+            self._remove(previous.upload.hash)
+
+    def drop(self, upload: Upload) -> None:
+        """Forget an upload that a key holder left out."""
+        self._remove(upload.hash)
+        del self._waiting[upload.client]
+
+    def _remove(self, name: str) -> None:
+        (self._uploads / f"{name}.json").unlink()
+        (self._uploads / name).unlink()
 
     @property
     def waiting(self) -> list[Waiting]:
-        """All waiting uploads, without their sealed bytes."""
-        return list(self._waiting.values())
+        """All waiting uploads of clients, without their sealed bytes."""
+        return [item for item in self._waiting.values() if item.upload.role is Role.CLIENT]
+
+    @property
+    def entries(self) -> list[Waiting]:
+        """The key holders' noise entries that are here."""
+        return [item for item in self._waiting.values() if item.upload.role is Role.KEY_HOLDER]
+
+    def share(self, item: Waiting, holder: int) -> bytes:
+        """One key holder's (1..3) share of a waiting upload."""
+        return self._sealed(item.upload.hash, item.header).shares[holder - 1]
 
     def read(self, hashes: Iterable[str]) -> Iterator[SealedUpdate]:
         """The sealed bytes of the named uploads, one at a time."""
@@ -107,7 +133,34 @@ class Journal:
 
     def start(self, manifest: SignedRecord) -> None:
         """Write the manifest before anyone is asked."""
-        _write(self._folder / "manifest.json", manifest.to_bytes())
+        write_durably(self._folder / "manifest.json", manifest.to_bytes())
+
+    @property
+    def round_keys(self) -> tuple[SignedRecord, ...]:
+        """The key holders' signed keys of this round, none if they were not written yet."""
+        return _records(self._folder / "round-keys")
+
+    def keyed(self, round_keys: Sequence[SignedRecord]) -> None:
+        """Write the round keys before a manifest names them."""
+        write_durably(self._folder / "round-keys", _framed(round_keys))
+
+    @property
+    def accepts(self) -> tuple[SignedRecord, ...]:
+        """The key holders' accepts, none if they were not written yet."""
+        return _records(self._folder / "accepts")
+
+    def accepted(self, accepts: Sequence[SignedRecord]) -> None:
+        """Write the accepts before a client is asked."""
+        write_durably(self._folder / "accepts", _framed(accepts))
+
+    @property
+    def upload_list(self) -> SignedRecord | None:
+        """The list that was proposed to the key holders."""
+        return _record(self._folder / "list.json")
+
+    def proposed(self, upload_list: SignedRecord) -> None:
+        """Write the list before any key holder votes on it."""
+        write_durably(self._folder / "list.json", upload_list.to_bytes())
 
     @property
     def commit(self) -> SignedRecord | None:
@@ -116,20 +169,27 @@ class Journal:
 
     def committed(self, commit: SignedRecord) -> None:
         """Write the signed list."""
-        _write(self._folder / "commit.json", commit.to_bytes())
+        write_durably(self._folder / "commit.json", commit.to_bytes())
 
     def total(self, *, scheme: str, context: str, count: int) -> SealedSum | None:
         """The sealed sum, if it was added before."""
-        paths = [self._folder / f"sum-{k}" for k in range(1, self._holders + 1)]
-        if not all(path.is_file() for path in paths):
+        body = self._folder / "sum-0"
+        if not body.is_file():
             return None
-        shares = tuple(path.read_bytes() for path in paths)
-        return SealedSum(scheme=scheme, context=context, shares=shares, count=count)
+        paths = [self._folder / f"sum-{k}" for k in range(1, HOLDERS + 1)]
+        return SealedSum(
+            scheme=scheme,
+            context=context,
+            shares=tuple(path.read_bytes() for path in paths if path.is_file()),
+            count=count,
+            body=body.read_bytes(),
+        )
 
     def added(self, total: SealedSum) -> None:
         """Write the sealed sum: key holders must be asked with the same bytes again."""
         for number, share in enumerate(total.shares, start=1):
-            _write(self._folder / f"sum-{number}", share)
+            write_durably(self._folder / f"sum-{number}", share)
+        write_durably(self._folder / "sum-0", total.body)  # last: it says that all are there
 
     def clear(self) -> None:
         """Remove everything: the release is published."""
@@ -146,7 +206,19 @@ def _record(path: Path) -> SignedRecord | None:
         raise WireError(f"{path} is damaged; start a new run under another id.") from error
 
 
-def _write(path: Path, data: bytes) -> None:
+def _framed(records: Sequence[SignedRecord]) -> bytes:
+    return pack_frames([record.to_bytes() for record in records])
+
+
+def _records(path: Path) -> tuple[SignedRecord, ...]:
+    if not path.is_file():
+        return ()
+    frames = unpack_frames(path.read_bytes(), count=HOLDERS, max_frame=_MAX_RECORD)
+    return tuple(SignedRecord.from_bytes(frame) for frame in frames)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file whole, and wait for the disk, before it takes the place of an earlier one."""
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("wb") as file:
         file.write(data)

@@ -1,16 +1,17 @@
-"""The coordinator's side of the key holders: ask all, need two, believe only signed answers."""
+"""The coordinator's line to a key holder: ask, and believe only what its pinned identity signed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crypto.errors import RoundError, WireError
-from crypto.opening import MEDIA_TYPE, OpenRequest, decode_part
-from crypto.sums.interface import THRESHOLD
-from crypto.update import PartSum, SealedSum
-from crypto.wire import SignedRecord
+from crypto.opening import MEDIA_TYPE
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,56 +22,55 @@ class HolderEndpoint:
     http: httpx.Client
     identity: Ed25519PublicKey
 
+    def call(self, path: str, content: bytes) -> bytes:
+        """Post bytes and return the bytes that come back, unchecked.
+
+        Raises:
+            RoundError: it refused, with its reason.
+            httpx.HTTPError: it is away.
+        """
+        answer = self.http.post(path, content=content, headers={"content-type": MEDIA_TYPE})
+        if answer.status_code != httpx.codes.OK:
+            raise RoundError(
+                f"key holder {self.number} refused ({answer.status_code}): {answer.text[:500]}"
+            )
+        return answer.content
+
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """Part sums of those that answered, and why the others did not."""
+class Answers(Generic[T]):
+    """What key holders answered, in their order, and why the others did not."""
 
-    parts: tuple[PartSum, ...]
+    found: dict[int, T]
     refusals: dict[int, str]
 
 
-def open_sum(
-    total: SealedSum,
-    *,
-    manifest: SignedRecord,
-    commit: SignedRecord,
-    holders: Sequence[HolderEndpoint],
-) -> Opened:
-    """Ask every key holder for its part of a sum.
+def ask_all(holders: Sequence[HolderEndpoint], ask: Callable[[HolderEndpoint], T]) -> Answers[T]:
+    """Ask every key holder at once; one that is away, refuses or makes no sense stops nobody."""
+    found, refusals = dict[int, T](), dict[int, str]()
+    with ThreadPoolExecutor(len(holders)) as pool:
+        asked = {holder.number: pool.submit(ask, holder) for holder in holders}
+        for number, future in asked.items():
+            try:
+                found[number] = future.result()
+            except (httpx.HTTPError, WireError, RoundError) as error:
+                refusals[number] = f"{type(error).__name__}: {error}"
+    return Answers(found=found, refusals=refusals)
 
-    One that is away or refuses changes nothing as long as two answer; asking again after a crash
-    yields the same parts, because a key holder repeats its answer to the same request.
+
+def ask_each(
+    holders: Sequence[HolderEndpoint], ask: Callable[[HolderEndpoint], T], *, step: str
+) -> tuple[T, ...]:
+    """Ask every key holder at once and get every answer, in their order.
 
     Raises:
-        RoundError: fewer than two answered; nothing was released.
+        RoundError: one did not answer this step of the round; the message says which and why.
     """
-    parts, refusals = [], {}
-    for holder in holders:
-        request = OpenRequest(
-            manifest=manifest, commit=commit, share=total.shares[holder.number - 1]
-        )
-        try:
-            parts.append(_ask(holder, request))
-        except (httpx.HTTPError, WireError, RoundError) as error:
-            refusals[holder.number] = f"{type(error).__name__}: {error}"
-    if len(parts) < THRESHOLD:
+    answers = ask_all(holders, ask)
+    if answers.refusals:
         raise RoundError(
-            f"{len(parts)} of {len(holders)} key holders opened their part, {THRESHOLD} are "
-            f"needed; nothing was released. Their answers: {refusals}. Start the missing ones and "
-            "resume the round."
+            f"{len(answers.found)} of {len(holders)} key holders took part in {step}, all are "
+            f"needed; nothing was released. The others: {answers.refusals}. Start the missing "
+            "ones and resume the round, or plan a new one if its time is over."
         )
-    return Opened(parts=tuple(parts), refusals=refusals)
-
-
-def _ask(holder: HolderEndpoint, request: OpenRequest) -> PartSum:
-    headers = {"content-type": MEDIA_TYPE}
-    answer = holder.http.post("/v1/open", content=request.to_bytes(), headers=headers)
-    if answer.status_code != httpx.codes.OK:
-        raise RoundError(
-            f"key holder {holder.number} refused ({answer.status_code}): {answer.text[:500]}"
-        )
-    part = decode_part(answer.content, request_hash=request.hash, identity=holder.identity)
-    if part.holder != holder.number:
-        raise WireError(f"Key holder {holder.number} signed as number {part.holder}.")
-    return part
+    return tuple(answers.found[holder.number] for holder in holders)

@@ -9,8 +9,7 @@ from rich.table import Table
 from crypto.dp.accounting import epsilon
 from crypto.dp.bound import told
 from crypto.dp.plan import PrivacyPlan
-from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
+from crypto.sums.sizes import sealed_sizes
 from server.home import CoordinatorHome
 from server.ledger import Ledger
 from server.registry import Registry
@@ -35,6 +34,7 @@ class TaskOverview:
     noise_stddev: float
     min_clients: int
     sealed_bytes: int
+    scheme: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,8 @@ def _task(name: str, plan: PrivacyPlan) -> TaskOverview:
         epsilon=plan.epsilon() if plan.private else None,
         noise_stddev=plan.noise_stddev(plan.min_clients),
         min_clients=plan.min_clients,
-        sealed_bytes=HOLDERS * CIPHERTEXT_BYTES * ciphertexts(plan.padded_dimension),
+        sealed_bytes=sealed_sizes(plan).total,
+        scheme=plan.scheme,
     )
 
 

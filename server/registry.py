@@ -17,6 +17,7 @@ from crypto.durable import flush
 from crypto.errors import RoundError
 from crypto.update import ReleasedSum
 from crypto.wire import SignedRecord
+from server.share_opening import Opened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,19 @@ class Registry:
             manifest=SignedRecord.from_bytes((place / "manifest.json").read_bytes()),
             commit=SignedRecord.from_bytes((place / "commit.json").read_bytes()),
         )
+
+    def dispute(self, task: str, round_id: str, opened: Opened) -> Path:
+        """Keep the signed part sums of a round whose key holders contradict each other.
+
+        Nothing of it is released; whoever asks can see who signed what.
+        """
+        place = self._folder.with_name("disputes") / task / round_id
+        place.mkdir(parents=True, exist_ok=True)
+        for part, signed in zip(opened.parts, opened.signed, strict=True):
+            (place / f"part-{part.holder}").write_bytes(signed)
+            flush(place / f"part-{part.holder}")
+        flush(place)
+        return place
 
     def is_reported(self, task: str, round_id: str) -> bool:
         """Whether the consent service has written the diaries and points of a release."""

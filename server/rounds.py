@@ -15,12 +15,13 @@ from crypto.dp.plan import PrivacyPlan
 from crypto.dp.rotation import Rotation
 from crypto.errors import CohortTooSmallError, RoundError, WireError
 from crypto.grant import ParticipationGrant
-from crypto.manifest import Manifest, context_of
-from crypto.sums.interface import HOLDERS, Scheme
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
+from crypto.holder_card import HolderCard
+from crypto.invitation import Invitation
+from crypto.manifest import NO_MANIFEST, Manifest, context_of
 from crypto.update import IntArray, ReleasedSum, SealedUpdate
-from crypto.upload import Upload
+from crypto.upload import Role, Upload
 from crypto.wire import SignedRecord
+from server.code_hash import code_hash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class PlannedRound:
     task: Task
     manifest: Manifest
     record: SignedRecord
+    round_keys: tuple[SignedRecord, ...] = ()
+    accepts: tuple[SignedRecord, ...] = ()
 
     @property
     def context(self) -> str:
@@ -42,61 +45,80 @@ class PlannedRound:
         return self.manifest.plan
 
     @property
-    def share_bytes(self) -> int:
-        """Length of one key holder's share of an upload."""
-        return CIPHERTEXT_BYTES * ciphertexts(self.plan.padded_dimension)
+    def invitation(self) -> Invitation:
+        """What clients are sent."""
+        return Invitation(manifest=self.record, round_keys=self.round_keys, accepts=self.accepts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoundTerms:
-    """What all rounds of a run share."""
+    """What all rounds of a run share.
+
+    ``unpaired_devices``: whether devices outside an alliance may take part.
+    """
 
     population: str
     catalogue: str
-    key_hashes: tuple[str, ...]
+    cards: tuple[HolderCard, ...]
+    unpaired_devices: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundPlace:
+    """A round's id, its times (Unix seconds) and the context of the task's manifest before it."""
+
+    round_id: str
+    opens: int
+    closes: int
+    previous: str = NO_MANIFEST
 
 
 def plan_round(
     task: Task,
     plan: PrivacyPlan,
     *,
-    round_id: str,
+    place: RoundPlace,
     terms: RoundTerms,
     key: Ed25519PrivateKey,
-    opens: int,
-    closes: int,
+    round_keys: Sequence[SignedRecord] = (),
 ) -> PlannedRound:
-    """Write and sign a round's manifest."""
+    """Write and sign a round's manifest; ``round_keys`` are the key holders', none in share sum."""
+    hashes = [record.hash for record in round_keys] or [card.context_hash for card in terms.cards]
     manifest = Manifest(
         population=terms.population,
         task=task.name,
-        round_id=round_id,
+        round_id=place.round_id,
+        previous=place.previous,
         parameters=task.to_json(),
         catalogue=terms.catalogue,
+        code=code_hash(),
         plan=plan,
         epsilon=plan.round_epsilon() if plan.private else None,
         purposes=(REQUIRED_PURPOSE[task.name],),
         categories=tuple(sorted(REQUIRED_CATEGORIES[task.name])),
-        scheme=Scheme.SHARE_SUM,
-        key_hashes=terms.key_hashes,
-        unpaired_devices=False,
-        opens=opens,
-        closes=closes,
+        key_hashes=tuple(hashes),
+        unpaired_devices=terms.unpaired_devices,
+        opens=place.opens,
+        closes=place.closes,
     )
-    return PlannedRound(task=task, manifest=manifest, record=manifest.sign(key))
+    return PlannedRound(
+        task=task, manifest=manifest, record=manifest.sign(key), round_keys=tuple(round_keys)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A checked upload with the ids of its grants."""
+    """A checked upload with its packed grants and their ids."""
 
     upload: Upload
+    grants: bytes
     sealed: SealedUpdate
     token_ids: tuple[str, ...]
 
 
 def receive(
     header: SignedRecord,
+    grants: bytes,
     sealed: SealedUpdate,
     planned: PlannedRound,
     *,
@@ -108,15 +130,16 @@ def receive(
     Raises:
         WireError: any check fails; the upload is not kept.
     """
-    upload = Upload.verify(header, sealed)
+    upload = Upload.parse(header)
+    upload.check_sealed(sealed)
     manifest = planned.manifest
     if (upload.context, upload.scheme) != (planned.context, manifest.scheme):
         raise WireError("The upload is for another round.")
-    if [len(share) for share in sealed.shares] != [planned.share_bytes] * HOLDERS:
-        raise WireError("The upload's shares have other lengths than this round's.")
+    if upload.role is not Role.CLIENT:
+        raise WireError("The upload is not a client's.")
     if not manifest.opens <= now < manifest.closes:
         raise WireError("The upload came outside the round's time.")
-    grants = [
+    found = [
         ParticipationGrant.verify(
             token,
             consent_key,
@@ -125,12 +148,12 @@ def receive(
             client_key=upload.client,
             now=now,
         )
-        for token in upload.grants
+        for token in upload.tokens(grants)
     ]
-    token_ids = tuple(grant.token_id for grant in grants)
-    if len(set(token_ids)) != len(token_ids) or len({g.subject for g in grants}) != len(grants):
+    token_ids = tuple(grant.token_id for grant in found)
+    if len(set(token_ids)) != len(token_ids) or len({g.subject for g in found}) != len(found):
         raise WireError("The upload carries a grant or a shopper twice.")
-    return Received(upload=upload, sealed=sealed, token_ids=token_ids)
+    return Received(upload=upload, grants=grants, sealed=sealed, token_ids=token_ids)
 
 
 def check_commit(

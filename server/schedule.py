@@ -10,7 +10,9 @@ from typing import Any, Self
 
 from consent.tasks.task import TaskName
 from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
+from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError
+from crypto.sums.interface import Scheme
 from crypto.wire import get_float, get_int
 from server.artefacts.signal import item_item_verdict
 
@@ -20,6 +22,8 @@ DEFAULT_WEIGHTS = {
     TaskName.RECENT_POPULARITY: 0.30,
     TaskName.ITEM_ITEM: 0.55,
 }
+# Of a grant's ten minutes, what is left for key holders to see it.
+MAX_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,12 @@ class TrainingPlan:
         min_clients, max_clients, max_shoppers, max_colluders: see ``PrivacyPlan``.
         expected_shoppers: how many will probably take part; judges whether a task is worth it.
         force_item_item: run ``item-item`` whatever its signal.
-        timeout: seconds that clients have to answer in a round.
+        timeout: seconds that clients have to answer in a round; grants live ten minutes, within
+            which the key holders must have seen them too.
+        scheme: how sums are sealed.
+        experimental: Set B instead of Set A: half the bytes, not reviewed from outside.
+        client_noise: the second line of noise, see ``PrivacyPlan``.
+        unpaired_devices: whether devices outside an alliance may take part (not with share sum).
     """
 
     epsilon: float | None
@@ -49,7 +58,11 @@ class TrainingPlan:
     max_colluders: int
     expected_shoppers: int
     force_item_item: bool = False
-    timeout: float = 540.0
+    timeout: float = 240.0
+    scheme: Scheme = Scheme.COMPACT_SUM
+    experimental: bool = False
+    client_noise: float = 1.0
+    unpaired_devices: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
@@ -64,6 +77,8 @@ class TrainingPlan:
         weights = value["weights"]
         if not isinstance(weights, dict) or not weights or not set(weights) <= set(TaskName):
             raise InvalidInputError(f"Field 'weights' names tasks among {', '.join(TaskName)}.")
+        if value["scheme"] not in list(Scheme):
+            raise InvalidInputError(f"Field 'scheme' is one of {', '.join(Scheme)}.")
         wide = 10**9
         whole = ("min_clients", "max_clients", "max_shoppers", "expected_shoppers")
         return cls(
@@ -76,7 +91,11 @@ class TrainingPlan:
             item_item_items=get_int(value, "item_item_items", low=2, high=4096),
             max_colluders=get_int(value, "max_colluders", low=0, high=wide),
             force_item_item=bool(value["force_item_item"]),
-            timeout=get_float(value, "timeout", low=1, high=86_400),
+            timeout=get_float(value, "timeout", low=1, high=MAX_TIMEOUT_S),
+            scheme=Scheme(value["scheme"]),
+            experimental=bool(value["experimental"]),
+            client_noise=get_float(value, "client_noise", low=0, high=100),
+            unpaired_devices=bool(value["unpaired_devices"]),
             **{key: get_int(value, key, low=1, high=wide) for key in whole},
         )
 
@@ -128,6 +147,10 @@ def _calibrated(plan: TrainingPlan, dimensions: dict[TaskName, int]) -> dict[Tas
             max_shoppers=plan.max_shoppers,
             max_colluders=plan.max_colluders,
             delta=plan.delta,
+            scheme=plan.scheme,
+            noise=NoiseSet.CENTRED_GAUSSIAN if plan.experimental else NoiseSet.SKELLAM,
+            experimental=plan.experimental,
+            client_noise=plan.client_noise,
         )
         for name, dimension in dimensions.items()
     }

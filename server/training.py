@@ -5,7 +5,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from time import time
 
 import httpx
@@ -15,7 +14,8 @@ from consent.client import ConsentClient
 from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, Task, TaskName
-from crypto.errors import InvalidInputError, PlanError
+from crypto.errors import PlanError
+from crypto.holder_card import in_order
 from server.artefacts.item_item import plan_task
 from server.cohort import roll_call
 from server.collect import Progress
@@ -75,7 +75,7 @@ def compose(
     clock: Callable[[], float],
 ) -> Federation:
     """Build the federation from a coordinator's home."""
-    contexts = tuple(_read(holder.context) for holder in home.holders)
+    cards = in_order([holder.load_card() for holder in home.holders])
     budget = float("inf") if home.plan.epsilon is None else home.plan.epsilon
     return Federation(
         identity=home.identity,
@@ -90,11 +90,11 @@ def compose(
             HolderEndpoint(number=number, http=http(holder.url), identity=holder.identity)
             for number, holder in enumerate(home.holders, start=1)
         ),
-        contexts=contexts,
         terms=RoundTerms(
             population=home.population,
             catalogue=catalogue.hash,
-            key_hashes=tuple(holder.context_hash for holder in home.holders),
+            cards=cards,
+            unpaired_devices=home.plan.unpaired_devices,
         ),
         catalogue=catalogue,
         ledger=Ledger(home.path / "ledger.db", budget=budget, delta=home.plan.delta),
@@ -129,12 +129,3 @@ def _item_item(plan: TrainingPlan, releases: dict[TaskName, Release]) -> ItemIte
 
 def _http(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=60.0, trust_env=False)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidInputError(
-            f"{path}: the key holder's public context can't be read."
-        ) from error

@@ -7,30 +7,16 @@ scheme's ``open`` module, which only ``crypto.keyholder`` imports.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy.typing as npt
 from numpy import int64
 
 from crypto.dp.random import SecureRandom
+from crypto.sums.schemes import HOLDERS as HOLDERS
+from crypto.sums.schemes import THRESHOLD as THRESHOLD
+from crypto.sums.schemes import Scheme as Scheme
 from crypto.update import NoisedUpdate, PartSum, SealedSum, SealedUpdate
-
-HOLDERS: Final = 3
-THRESHOLD: Final = 2
-
-
-class Scheme(StrEnum):
-    """The schemes that exist: the default, the layer under it, and the library-only reference."""
-
-    COMPACT_SUM = "compact-sum"
-    PIECE_SUM = "piece-sum"
-    SHARE_SUM = "share-sum"
-
-    @property
-    def votes(self) -> bool:
-        """Whether key holders check each upload, add noise of their own and vote on one list."""
-        return self is not Scheme.SHARE_SUM
 
 
 class SecureSum(Protocol):

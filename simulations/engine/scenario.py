@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
 from crypto.errors import InvalidInputError
+from crypto.sums.schemes import Scheme
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,9 @@ class Privacy:
     """The budget. ``epsilon`` covers everything shared in total; ``enabled = false`` is research.
 
     ``min_clients`` 0 takes ``min_share`` of the clients that agree; ``colluders`` is the share of
-    the minimum cohort that may leave its noise out.
+    the minimum cohort that may leave its noise out. ``scheme`` is how sums are sealed:
+    "compact-sum", "piece-sum" or "share-sum"; ``experimental`` takes Set B; ``client_noise`` is the
+    second line of noise (see ``PrivacyPlan``).
     """
 
     enabled: bool = True
@@ -42,6 +45,9 @@ class Privacy:
     min_clients: int = 0
     min_share: float = 0.85
     colluders: float = 0.02
+    scheme: str = "compact-sum"
+    experimental: bool = False
+    client_noise: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +136,10 @@ class Scenario:
             )
         if self.engine.services == "embedded" and self.engine.workers:
             raise InvalidInputError("Embedded services need engine.workers = 0.")
+        if self.privacy.scheme not in list(Scheme):
+            raise InvalidInputError(
+                f"privacy.scheme = {self.privacy.scheme!r}: expected one of {', '.join(Scheme)}."
+            )
         if self.privacy.enabled and not self.privacy.epsilon > 0:
             raise InvalidInputError(
                 f"privacy.epsilon = {self.privacy.epsilon}: expected > 0 (or set "

@@ -26,10 +26,9 @@ from consent.service.principals import Role
 from consent.service.quotas import Quotas
 from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
-from crypto.errors import InvalidInputError
 from crypto.keyholder.home import KeyHolder, Pins, create
 from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.parameters import MAX_ADDITIONS
+from crypto.sums.schemes import Scheme
 from crypto.wire import parse_public_key
 from server.collect import Progress
 from server.home import CoordinatorHome, HolderAddress
@@ -222,11 +221,13 @@ def _trust(keys: Keys, catalogue: Path, consent_url: str) -> Trust:
         consent_url=consent_url,
         consent_key=keys.consent,
         coordinator_key=keys.coordinator.public_key(),
-        contexts=tuple(str(holder.home / "public.context") for holder in keys.holders),
-        context_hashes=tuple(holder.key_hash for holder in keys.holders),
+        cards=tuple(str(holder.home / "public.card") for holder in keys.holders),
+        holders=tuple(holder.identity.public_key() for holder in keys.holders),
         catalogue=str(catalogue),
         n_floor=N_FLOOR,
         z_floor=keys.z_floor,
+        epsilon_cap=None,  # simulated shoppers ask for whatever the scenario tries
+        experimental=True,
     )
 
 
@@ -250,8 +251,7 @@ def _coordinator(
             HolderAddress(
                 url=service.url,
                 identity=holder.identity.public_key(),
-                context=str(holder.home / "public.context"),
-                context_hash=holder.key_hash,
+                card=str(holder.home / "public.card"),
             )
             for service, holder in zip(holders, keys.holders, strict=True)
         ),
@@ -266,13 +266,8 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
     """The operator's plan for a scenario, from how many clients and shoppers agree.
 
     Raises:
-        InvalidInputError: more clients than share sum adds in one round.
+        PlanError: more clients than the scheme adds in one round.
     """
-    if clients > MAX_ADDITIONS:
-        raise InvalidInputError(
-            f"{clients} clients agree; share sum adds at most {MAX_ADDITIONS} a round. Use fewer "
-            "clients (stores stand for many shoppers)."
-        )
     privacy, tasks = scenario.privacy, scenario.tasks
     minimum = privacy.min_clients or max(N_FLOOR, int(privacy.min_share * clients))
     weights = {
@@ -292,6 +287,9 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         max_colluders=min(int(privacy.colluders * minimum), minimum - 2),
         expected_shoppers=shoppers,
         force_item_item=tasks.force_item_item,
+        scheme=Scheme(privacy.scheme),
+        experimental=privacy.experimental,
+        client_noise=privacy.client_noise,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from crypto.errors import SealError
 from crypto.sums.interface import HOLDERS, THRESHOLD, Scheme, SecureSum
 from crypto.update import NoisedUpdate, PartSum, SealedSum, SealedUpdate
-from tests.unit.crypto.samples import generator, noised, opening_keys, share_sum
+from tests.unit.crypto.samples import SENDER, generator, noised, opening_keys, share_sum
 
 CONTEXT = "c0ffee"
 DIMENSION = 12
@@ -57,7 +57,7 @@ def updates(count: int, *, size: int = PADDED, seed: int = 0) -> list[NoisedUpda
 
 def seal(scheme: SecureSum, items: Sequence[NoisedUpdate]) -> list[SealedUpdate]:
     rng = generator("conformance")
-    return [scheme.seal(item, rng=rng) for item in items]
+    return [scheme.seal(item, sender=SENDER, rng=rng) for item in items]
 
 
 def test_every_scheme_is_here() -> None:
@@ -167,7 +167,10 @@ class TestSecureSum:
         scheme = stage.build(DIMENSION, CONTEXT)
         update = updates(1)[0]
         rng = generator("twice")
-        one, other = scheme.seal(update, rng=rng), scheme.seal(update, rng=rng)
+        one, other = (
+            scheme.seal(update, sender=SENDER, rng=rng),
+            scheme.seal(update, sender=SENDER, rng=rng),
+        )
         assert all(a != b for a, b in zip(one.shares, other.shares, strict=True))
 
     def test_shares_in_other_numbers_lengths_or_bytes_are_refused(self, stage: Stage) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crypto.dp.rotation import padded
 from crypto.sums.share_sum.packing import pack, unpack
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS
-from tests.unit.crypto.samples import generator, noised, opening_keys, share_sum
+from tests.unit.crypto.samples import SENDER, generator, noised, opening_keys, share_sum
 
 FEW = settings(max_examples=12, deadline=None, derandomize=True)
 MANY = settings(max_examples=150, deadline=None, derandomize=True)
@@ -22,7 +22,7 @@ def sealed_sum(vectors: list[list[int]], kept: list[int], pair: tuple[int, int])
     scheme = share_sum(size)
     assert padded(size) == size
     rng = generator("exact")
-    sealed = [scheme.seal(noised(values), rng=rng) for values in vectors]
+    sealed = [scheme.seal(noised(values), sender=SENDER, rng=rng) for values in vectors]
     total = scheme.add(sealed[k] for k in kept)
     parts = [
         opening_keys()[k].open_share(
@@ -30,7 +30,7 @@ def sealed_sum(vectors: list[list[int]], kept: list[int], pair: tuple[int, int])
         )
         for k in pair
     ]
-    found: list[int] = scheme.combine(parts).tolist()
+    found: list[int] = scheme.combine(total, parts).tolist()
     return found
 
 
@@ -60,7 +60,7 @@ def test_at_the_length_of_a_real_catalogue() -> None:
     values = np.random.default_rng(11).integers(-70_000, 70_000, (clients, padded(dimension)))
     scheme = share_sum(dimension)
     rng = generator("catalogue")
-    total = scheme.add(scheme.seal(noised(row), rng=rng) for row in values)
+    total = scheme.add(scheme.seal(noised(row), sender=SENDER, rng=rng) for row in values)
     for pair in combinations(range(3), 2):
         parts = [
             opening_keys()[k].open_share(
@@ -68,7 +68,7 @@ def test_at_the_length_of_a_real_catalogue() -> None:
             )
             for k in pair
         ]
-        assert np.array_equal(scheme.combine(parts), values.sum(axis=0))
+        assert np.array_equal(scheme.combine(total, parts), values.sum(axis=0))
 
 
 @MANY

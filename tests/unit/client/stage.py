@@ -14,10 +14,11 @@ from consent.events import Events
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import PopularityTask
 from crypto.dp.plan import without_noise
+from crypto.invitation import Invitation
 from crypto.manifest import Manifest
 from crypto.wire import SignedRecord
 from tests.unit.consent.harness import GIVE, NOTICE, Stage
-from tests.unit.crypto.samples import key_hashes, manifest, plan, public_contexts, signer
+from tests.unit.crypto.samples import cards, key_hashes, manifest, plan, signer
 
 ITEMS = tuple(f"item-{k:02d}" for k in range(12))
 CATALOGUE = Catalogue(
@@ -53,18 +54,17 @@ def purchases(shopper: str, *items: str) -> Events:
 def make_trust(folder: Path, **changes: Any) -> Trust:
     catalogue = folder / "catalogue.json"
     catalogue.write_bytes(CATALOGUE.to_bytes())
-    contexts = []
-    for number, data in enumerate(public_contexts(), start=1):
-        path = folder / f"{number}.context"
-        path.write_bytes(data)
-        contexts.append(str(path))
+    files = []
+    for card in cards():
+        files.append(folder / f"{card.number}.card")
+        files[-1].write_bytes(card.to_bytes())
     fields: dict[str, Any] = {
         "population": "test-federation",
         "consent_url": "http://consent.test",
         "consent_key": signer("consent").public_key(),
         "coordinator_key": signer("coordinator").public_key(),
-        "contexts": tuple(contexts),
-        "context_hashes": key_hashes(),
+        "cards": tuple(str(file) for file in files),
+        "holders": tuple(card.identity for card in cards()),
         "catalogue": str(catalogue),
         "n_floor": 3,
         "z_floor": 0.3,
@@ -84,6 +84,11 @@ def quiet_manifest(**changes: Any) -> Manifest:
 
 def sign(made: Manifest, name: str = "coordinator") -> SignedRecord:
     return made.sign(signer(name))
+
+
+def invite(made: Manifest, name: str = "coordinator") -> Invitation:
+    """The invitation of a share sum's round."""
+    return Invitation(manifest=sign(made, name))
 
 
 @dataclass

@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from crypto.commit import Commit, CommittedUpload
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
+from crypto.holder_card import HolderCard
 from crypto.manifest import Manifest
 from crypto.sums.interface import Scheme
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.sums.share_sum.parameters import context_hash
 from crypto.sums.share_sum.scheme import ShareSum
 from crypto.update import NOISE_DOOR, NoisedUpdate
+from crypto.wire import public_bytes
 
 IntArray = npt.NDArray[np.int64]
 NOW = 1_800_000_000
@@ -44,6 +46,15 @@ def public_contexts() -> tuple[bytes, ...]:
     return tuple(key.public for key in opening_keys())
 
 
+@lru_cache
+def cards() -> tuple[HolderCard, ...]:
+    """The cards of the same three key holders."""
+    return tuple(
+        HolderCard.sign(number, context, signer(f"key-holder-{number}"))
+        for number, context in enumerate(public_contexts(), start=1)
+    )
+
+
 def key_hashes() -> tuple[str, ...]:
     return tuple(context_hash(data) for data in public_contexts())
 
@@ -55,6 +66,14 @@ def share_sum(dimension: int, *, context: str = "c0ffee") -> ShareSum:
         public_keys=public_contexts(),
         key_hashes=key_hashes(),
     )
+
+
+def sender(name: str = "client") -> bytes:
+    """The raw public key of a signer."""
+    return public_bytes(signer(name).public_key())
+
+
+SENDER = sender()
 
 
 def noised(values: npt.ArrayLike, *, shoppers: int = 1) -> NoisedUpdate:
@@ -72,6 +91,7 @@ def plan(**changes: Any) -> PrivacyPlan:
         "max_shoppers": 16,
         "max_colluders": 1,
         "delta": 1e-6,
+        "scheme": Scheme.SHARE_SUM,
     }
     return PrivacyPlan(**(fields | changes))
 
@@ -88,7 +108,6 @@ def manifest(**changes: Any) -> Manifest:
         "epsilon": made.round_epsilon() if made.private else None,
         "purposes": ("train-shared-models",),
         "categories": ("purchases",),
-        "scheme": Scheme.SHARE_SUM,
         "key_hashes": ("k1", "k2", "k3"),
         "unpaired_devices": False,
         "opens": NOW - 60,

@@ -18,27 +18,37 @@ from consent.service.inprocess import InProcessTransport
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import ConsentError, FedcartError
 from crypto.grant import ParticipationGrant
+from crypto.grant_list import pack_grants
+from crypto.invitation import Invitation
 from crypto.keyholder.home import KeyHolder
 from crypto.keyholder.service import create_app
-from crypto.update import SealedUpdate
+from crypto.sums.interface import Scheme
 from crypto.upload import sign_upload
-from crypto.wire import SignedRecord, b64, public_bytes, thumbprint
+from crypto.wire import b64, public_bytes, thumbprint
 from server.cohort import Member
 from server.conductor import Federation, run_round
+from server.exchange import Sent
 from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
 from server.registry import Registry, Release
-from server.rounds import PlannedRound, RoundTerms, plan_round
+from server.rounds import PlannedRound, RoundPlace, RoundTerms, plan_round
 from simulations.engine.grid import InProcessGrid, NodeConfig
 from tests.unit.client.stage import CATALOGUE, TASK, Party, make_client
 from tests.unit.consent.harness import Stage
 from tests.unit.crypto.keyholder.stage import make_holders
-from tests.unit.crypto.samples import NOW, generator, noised, plan, share_sum, signer
+from tests.unit.crypto.samples import (
+    NOW,
+    cards,
+    generator,
+    noised,
+    plan,
+    sender,
+    share_sum,
+    signer,
+)
 
 Answer = Callable[[str, RecordDict], RecordDict | str]
-TERMS = RoundTerms(
-    population="test-federation", catalogue=CATALOGUE.hash, key_hashes=("a", "b", "c")
-)
+TERMS = RoundTerms(population="test-federation", catalogue=CATALOGUE.hash, cards=cards())
 
 
 class FakeGrid(InProcessGrid):
@@ -65,11 +75,11 @@ def client_node(party: Party, stage: Stage) -> Answer:
         if kind == "query.hello":
             key = b64(public_bytes(party.home.identity.public_key()))
             return RecordDict({"hello": ConfigRecord({"client_key": key, "kind": "device"})})
-        manifest = content.config_records["round"]["manifest"]
-        assert isinstance(manifest, bytes)
+        data = content.config_records["round"]["invitation"]
+        assert isinstance(data, bytes)
         try:
-            record = SignedRecord.from_bytes(manifest)
-            return _sent(contribute(record, party.home, stage.http, clock=stage.clock))
+            invitation = Invitation.from_bytes(data)
+            return _sent(contribute(invitation, party.home, stage.http, clock=stage.clock))
         except ConsentError:
             return declined("consent")
         except FedcartError as error:
@@ -91,19 +101,27 @@ class Scene:
     holders: tuple[KeyHolder, ...]
     parties: list[Party]
     federation: Federation
+    scheme: Scheme
 
     @classmethod
-    def create(cls, folder: Path, *, clients: int = 4, budget: float = 1e6) -> "Scene":
+    def create(
+        cls,
+        folder: Path,
+        *,
+        clients: int = 4,
+        budget: float = 1e6,
+        scheme: Scheme = Scheme.COMPACT_SUM,
+    ) -> "Scene":
         stage = Stage(folder / "consent", coordinator_key=signer("coordinator").public_key())
         holders = make_holders(folder, consent=stage.service_key)
-        hashes = tuple(holder.key_hash for holder in holders)
+        shown = tuple(holder.card for holder in holders)
         parties = [
             make_client(
                 stage,
                 folder / f"client-{k}",
                 f"shopper-{k}",
-                context_hashes=hashes,
-                contexts=tuple(str(h.home / "public.context") for h in holders),
+                cards=tuple(str(h.home / "public.card") for h in holders),
+                holders=tuple(card.identity for card in shown),
             )
             for k in range(clients)
         ]
@@ -112,8 +130,7 @@ class Scene:
             consent=stage.client,
             consent_key=stage.service_key,
             holders=tuple(endpoint(holder) for holder in holders),
-            contexts=tuple(holder.public for holder in holders),
-            terms=replace(TERMS, key_hashes=hashes),
+            terms=replace(TERMS, cards=shown),
             catalogue=CATALOGUE,
             ledger=Ledger(folder / "ledger.db", budget=budget, delta=1e-6),
             registry=Registry(folder / "releases"),
@@ -123,7 +140,12 @@ class Scene:
             clock=stage.clock,
         )
         return cls(
-            folder=folder, stage=stage, holders=holders, parties=parties, federation=federation
+            folder=folder,
+            stage=stage,
+            holders=holders,
+            parties=parties,
+            federation=federation,
+            scheme=scheme,
         )
 
     def close(self) -> None:
@@ -155,7 +177,7 @@ class Scene:
 
     @property
     def plan(self) -> PrivacyPlan:
-        return plan(min_clients=3)
+        return plan(min_clients=3, scheme=self.scheme)
 
     def released(self) -> list[Path]:
         return sorted((self.folder / "releases").glob("*/*/artefact.json"))
@@ -177,11 +199,9 @@ def unreachable(number: int, holder: KeyHolder) -> HolderEndpoint:
 
 def planned_round(**changes: Any) -> PlannedRound:
     fields: dict[str, Any] = {
-        "round_id": "round-1",
+        "place": RoundPlace(round_id="round-1", opens=NOW - 5, closes=NOW + 600),
         "terms": TERMS,
         "key": signer("coordinator"),
-        "opens": NOW - 5,
-        "closes": NOW + 600,
     }
     made = changes.pop("plan", plan())
     return plan_round(TASK, made, **(fields | changes))
@@ -214,9 +234,10 @@ def upload(
     grants: Iterable[ParticipationGrant],
     *,
     consent: str = "consent",
-) -> tuple[SignedRecord, SealedUpdate]:
-    """A sealed update of zeros with its header."""
+) -> Sent:
+    """A sealed update of zeros with its header and grants."""
     scheme = share_sum(12, context=planned.context)
-    sealed = scheme.seal(noised([0] * 16), rng=generator())
+    sealed = scheme.seal(noised([0] * 16), sender=sender(), rng=generator())
     tokens = tuple(item.sign(signer(consent)) for item in grants)
-    return sign_upload(sealed, tokens, client), sealed
+    header = sign_upload(sealed, tokens, client)
+    return Sent(header=header, grants=pack_grants(tokens), sealed=sealed)

@@ -22,6 +22,7 @@ from crypto.sums.share_sum.parameters import (
 )
 from crypto.sums.share_sum.scheme import ShareSum
 from tests.unit.crypto.samples import (
+    SENDER,
     generator,
     key_hashes,
     noised,
@@ -109,7 +110,7 @@ class TestCiphertexts:
 
     def test_shorter_vectors_are_refused_on_both_sides(self) -> None:
         short = ciphertext.encode([self.encrypted([5, -7])])
-        good = share_sum(2).seal(noised([1, 2]), rng=generator())
+        good = share_sum(2).seal(noised([1, 2]), sender=SENDER, rng=generator())
         with pytest.raises(SealError, match="malformed"):
             share_sum(2).add([good, replace(good, shares=(short, *good.shares[1:]))])
         with pytest.raises(SealError, match="malformed"):
@@ -154,7 +155,9 @@ class TestLimits:
         assert MAX_ADDITIONS == 1000
         monkeypatch.setattr(scheme, "MAX_ADDITIONS", 3)
         summing = share_sum(2)
-        sealed = [summing.seal(noised([1, 2]), rng=generator(str(k))) for k in range(4)]
+        sealed = [
+            summing.seal(noised([1, 2]), sender=SENDER, rng=generator(str(k))) for k in range(4)
+        ]
         assert summing.add(sealed[:3]).count == 3
         with pytest.raises(SealError, match="at most 3 clients"):
             summing.add(sealed)
@@ -181,6 +184,6 @@ class TestLimits:
         assert count * CIPHERTEXT_BYTES / padded <= 8.0
 
     def test_real_shares_have_that_size(self) -> None:
-        sealed = share_sum(8192).seal(noised(np.zeros(8192)), rng=generator())
+        sealed = share_sum(8192).seal(noised(np.zeros(8192)), sender=SENDER, rng=generator())
         assert [len(share) / 8192 for share in sealed.shares] == [CIPHERTEXT_BYTES / 8192] * 3
         assert CIPHERTEXT_BYTES / 8192 <= 8.0
