@@ -7,43 +7,25 @@ encoding. A plan that contradicts itself, or whose fields could wrap, cannot be 
 
 import math
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from crypto.dp.accounting import SkellamRelease, epsilon
-from crypto.dp.clipping import MAX_CLIPPING_NORM, MIN_CLIPPING_NORM
-from crypto.dp.rotation import MAX_DIMENSION, padded
+from crypto.dp.plan_checks import check_plan
+from crypto.dp.plan_terms import (
+    CENTRED_VARIANCE,
+    CORRUPT_HOLDERS,
+    FINE_SCALES,
+    SCALES,
+    Adjacency,
+    PrivacyUnit,
+    Sampling,
+)
+from crypto.dp.rotation import padded
 from crypto.dp.rounding import l1_bound, squared_l2_bound
+from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
 from crypto.errors import PlanError, WireError
+from crypto.sums.interface import HOLDERS, Scheme
 from crypto.wire import get_float, get_int, get_str
-
-# Sums must stay strictly inside a signed field of this many bits (two fields a slot, share sum).
-FIELD_BITS: Final = 20
-WRAP_PROBABILITY: Final = 2.0**-40
-# A larger δ would allow one shopper in a thousand to be published outright.
-MAX_DELTA: Final = 1e-3
-SCALES: Final = (1024, 512, 256, 128)
-
-
-class PrivacyUnit(StrEnum):
-    """What one unit of privacy covers. A store is a client, its unit is still one shopper."""
-
-    SHOPPER = "shopper"
-
-
-class Adjacency(StrEnum):
-    """Which releases must look alike: one shopper's vector replaced by zero.
-
-    That she took part is not hidden by it.
-    """
-
-    ZERO_OUT = "zero-out"
-
-
-class Sampling(StrEnum):
-    """How a cohort is chosen. ``ALL``: everyone with a standing grant; no amplification."""
-
-    ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +35,7 @@ class PrivacyPlan:
     Attributes:
         dimension: length of a contribution.
         clipping_norm: C, L2, in the contribution's units.
-        noise_multiplier: z, unitless: std of the whole cohort's noise over Δ₂. 0 means no privacy.
+        noise_multiplier: z, unitless: std of the guaranteed noise over Δ₂. 0 means no privacy.
         min_clients: n_min; fewer surviving clients and nothing is released.
         max_clients: the largest cohort that the field widths allow for.
         max_shoppers: likewise, in shoppers.
@@ -61,6 +43,15 @@ class PrivacyPlan:
         delta: of the (ε, δ) statement.
         rounds: how many releases this plan makes.
         scale: s, integer units per clipping norm.
+        scheme: which secure sum carries it. Where key holders add noise of their own, the
+            guaranteed noise is theirs; in a share sum it is the clients'.
+        noise: set A or set B.
+        experimental: whether an unreviewed noise set is allowed; set B demands it.
+        client_noise: the variance that ``min_clients - max_colluders`` clients add together, as a
+            share of the guaranteed one; the second line where key holders add theirs.
+        sampling, sampling_rate: how a cohort is chosen, and q.
+        bands, separation: of banded noise over rounds (see ``crypto.dp.correlated``); at least
+            ``separation`` rounds lie between two participations of a shopper.
     """
 
     dimension: int
@@ -76,40 +67,16 @@ class PrivacyPlan:
     sampling: Sampling = Sampling.ALL
     adjacency: Adjacency = Adjacency.ZERO_OUT
     privacy_unit: PrivacyUnit = PrivacyUnit.SHOPPER
+    scheme: Scheme = Scheme.COMPACT_SUM
+    noise: NoiseSet = NoiseSet.SKELLAM
+    experimental: bool = False
+    client_noise: float = 1.0
+    sampling_rate: float = 1.0
+    bands: int = 1
+    separation: int = 1
 
     def __post_init__(self) -> None:
-        _require(1 <= self.dimension <= MAX_DIMENSION, f"1 <= dimension={self.dimension}")
-        _require(
-            MIN_CLIPPING_NORM <= self.clipping_norm <= MAX_CLIPPING_NORM,
-            f"{MIN_CLIPPING_NORM} <= clipping_norm={self.clipping_norm} <= {MAX_CLIPPING_NORM}",
-        )
-        _require(
-            0 <= self.noise_multiplier < math.inf, f"noise_multiplier={self.noise_multiplier} >= 0"
-        )
-        _require(self.max_colluders >= 0, f"max_colluders={self.max_colluders} >= 0")
-        _require(
-            self.min_clients > self.max_colluders + 1,
-            f"min_clients={self.min_clients} > max_colluders + 1 = {self.max_colluders + 1}: "
-            "at least two honest contributors must remain",
-        )
-        _require(
-            self.min_clients <= self.max_clients <= self.max_shoppers,
-            f"min_clients={self.min_clients} <= max_clients={self.max_clients} "
-            f"<= max_shoppers={self.max_shoppers}",
-        )
-        _require(0 < self.delta <= MAX_DELTA, f"0 < delta={self.delta} <= {MAX_DELTA}")
-        _require(self.rounds >= 1, f"rounds={self.rounds} >= 1")
-        _require(self.scale in SCALES, f"scale={self.scale} among {SCALES}")
-        self._require_fields_hold()
-
-    def _require_fields_hold(self) -> None:
-        largest, limit = self.largest_sum, 2 ** (FIELD_BITS - 1) - 1
-        if largest > limit:
-            raise PlanError(
-                f"A sum over {self.max_shoppers} shoppers may reach ±{largest:.0f}, but a "
-                f"{FIELD_BITS}-bit field holds ±{limit}: lower scale={self.scale} "
-                "(PrivacyPlan.fitted tries), max_shoppers or noise_multiplier."
-            )
+        check_plan(self)
 
     @classmethod
     def fitted(cls, **parameters: Any) -> Self:
@@ -118,13 +85,20 @@ class PrivacyPlan:
         Raises:
             PlanError: no scale fits, or a parameter is out of bounds.
         """
-        for scale in SCALES[:-1]:
+        fine = parameters.get("noise") is NoiseSet.CENTRED_GAUSSIAN
+        scales = FINE_SCALES if fine else SCALES
+        for scale in scales[:-1]:
             try:
                 return cls(**parameters, scale=scale)
             except PlanError as error:
                 if "-bit field holds" not in str(error):
                     raise
-        return cls(**parameters, scale=SCALES[-1])
+        return cls(**parameters, scale=scales[-1])
+
+    @property
+    def layout(self) -> FieldLayout:
+        """How the sum's integers carry the values."""
+        return layout_of(self.scheme, self.noise, self.max_clients)
 
     @property
     def padded_dimension(self) -> int:
@@ -133,37 +107,56 @@ class PrivacyPlan:
 
     @property
     def squared_sensitivity(self) -> float:
-        """Δ₂² of one shopper's rounded vector, integer units."""
+        """Δ₂² of one shopper's vector, integer units: rounded in set A, real (s²) in set B."""
+        if self.noise is NoiseSet.CENTRED_GAUSSIAN:
+            return float(self.scale) ** 2
         return squared_l2_bound(self.scale, self.padded_dimension)
 
     @property
     def variance(self) -> float:
-        """μ: variance per coordinate that the honest minimum cohort guarantees, integer units."""
+        """μ = z²Δ₂²: the variance per coordinate that is guaranteed, integer units."""
         return self.noise_multiplier**2 * self.squared_sensitivity
 
     @property
+    def holder_variance(self) -> float:
+        """Variance of one key holder's entry: μ / 2, so that the two honest ones guarantee μ."""
+        return self.variance / (HOLDERS - CORRUPT_HOLDERS) if self.scheme.votes else 0.0
+
+    @property
     def client_variance(self) -> float:
-        """Variance that each client adds: μ / (n_min - c). More survivors only add noise."""
-        return self.variance / (self.min_clients - self.max_colluders)
+        """Variance that each client adds: client_noise · μ / (n_min - c).
+
+        In set B at least ``CENTRED_VARIANCE``, which takes the place of rounding.
+        """
+        share = self.client_noise * self.variance / (self.min_clients - self.max_colluders)
+        return share if self.noise is NoiseSet.SKELLAM else max(CENTRED_VARIANCE, share)
+
+    def _sum_variance(self, clients: int) -> float:
+        holders = HOLDERS if self.scheme.votes else 0
+        return self.client_variance * clients + self.holder_variance * holders
 
     def noise_stddev(self, clients: int) -> float:
-        """Std of the noise in a sum over ``clients`` clients, in the contribution's units."""
-        return math.sqrt(self.client_variance * clients) * self.clipping_norm / self.scale
+        """Std of the noise in a sum over ``clients`` clients, in the contribution's units.
+
+        The entries of all three key holders are in it, where key holders add noise.
+        """
+        return math.sqrt(self._sum_variance(clients)) * self.clipping_norm / self.scale
 
     @property
     def largest_sum(self) -> float:
         """A bound that no coordinate of a sum passes, except with ``WRAP_PROBABILITY``.
 
-        Worst-case alignment (all shoppers alike): after random signs a coordinate of the rotated
-        sum is sub-Gaussian with variance proxy (n s)²/d, its rounding error with n/4; the noise of
-        ``max_clients`` clients is bounded by Bernstein. Each gets half the probability, over all d.
+        Worst-case alignment of ``max_shoppers`` shoppers, plus the noise of ``max_clients`` clients
+        and three key holders; each gets half the probability, over all coordinates.
         """
-        dimension, shoppers = self.padded_dimension, self.max_shoppers
-        nats = math.log(4 * dimension / WRAP_PROBABILITY)
-        proxy = (shoppers * self.scale) ** 2 / dimension + shoppers / 4
-        noise = self.client_variance * self.max_clients
-        tail = nats / 3 + math.sqrt((nats / 3) ** 2 + 2 * nats * noise) if noise else 0.0
-        return math.sqrt(2 * nats * proxy) + tail
+        dimension = self.padded_dimension
+        aligned = alignment_tail(
+            shoppers=self.max_shoppers,
+            scale=self.scale,
+            dimension=dimension,
+            rounded=self.noise is NoiseSet.SKELLAM,
+        )
+        return aligned + skellam_tail(self._sum_variance(self.max_clients), dimension)
 
     @property
     def private(self) -> bool:
@@ -210,25 +203,24 @@ class PrivacyPlan:
         known = {field.name for field in fields(cls)}
         if value.keys() != known:
             raise WireError(f"A privacy plan has exactly the fields {', '.join(sorted(known))}.")
-        wide = 2**40
         try:
-            return cls(
-                **{
-                    key: get_int(value, key, low=0, high=wide)
-                    for key in ("dimension", "min_clients", "max_clients", "max_shoppers")
-                },
-                max_colluders=get_int(value, "max_colluders", low=0, high=wide),
-                rounds=get_int(value, "rounds", low=1, high=wide),
-                scale=get_int(value, "scale", low=1, high=wide),
-                clipping_norm=get_float(value, "clipping_norm", low=0.0, high=1e12),
-                noise_multiplier=get_float(value, "noise_multiplier", low=0.0, high=1e12),
-                delta=get_float(value, "delta", low=0.0, high=1.0),
-                sampling=Sampling(get_str(value, "sampling")),
-                adjacency=Adjacency(get_str(value, "adjacency")),
-                privacy_unit=PrivacyUnit(get_str(value, "privacy_unit")),
-            )
+            return cls(**_parsed(value))
         except (PlanError, ValueError) as error:
             raise WireError(f"This privacy plan does not hold: {error}") from error
+
+
+def _parsed(value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a plan by type, from JSON; their bounds are the plan's own matter."""
+    if not isinstance(value["experimental"], bool):
+        raise WireError("The field experimental is true or false.")
+    terms = (Sampling, Adjacency, PrivacyUnit, Scheme, NoiseSet)
+    named = zip(("sampling", "adjacency", "privacy_unit", "scheme", "noise"), terms, strict=True)
+    found: dict[str, Any] = {key: term(get_str(value, key)) for key, term in named}
+    for key in ("clipping_norm", "noise_multiplier", "client_noise", "delta", "sampling_rate"):
+        found[key] = get_float(value, key, low=0.0, high=1e12)
+    for key in sorted(value.keys() - found.keys() - {"experimental"}):
+        found[key] = get_int(value, key, low=0, high=2**40)
+    return found | {"experimental": value["experimental"]}
 
 
 def calibrate(
@@ -272,8 +264,3 @@ def calibrate(
 def without_noise(plan: PrivacyPlan) -> PrivacyPlan:
     """The same plan with privacy off. Its epsilon is infinite and every output must say so."""
     return replace(plan, noise_multiplier=0.0)
-
-
-def _require(holds: bool, statement: str) -> None:
-    if not holds:
-        raise PlanError(f"Expected {statement}.")

@@ -7,7 +7,7 @@ within ±(2**19 - 1), which the privacy plan guarantees before anything is seale
 import numpy as np
 import numpy.typing as npt
 
-from crypto.dp.plan import FIELD_BITS
+from crypto.dp.widths import FIELD_BITS
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS, SLOTS, ciphertexts
 
 IntArray = npt.NDArray[np.int64]

@@ -10,19 +10,30 @@ from scipy.stats import chi2, skellam
 
 from crypto.dp.clipping import clip
 from crypto.dp.noise import add_noise
-from crypto.dp.plan import (
-    FIELD_BITS,
-    SCALES,
-    PrivacyPlan,
-    calibrate,
-    without_noise,
-)
+from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
+from crypto.dp.plan_terms import SCALES
 from crypto.dp.rotation import Rotation
 from crypto.dp.rounding import round_update
+from crypto.dp.widths import NoiseSet
 from crypto.errors import PlanError, WireError
+from crypto.sums.interface import Scheme
 from crypto.update import RawUpdate, RoundedUpdate
 from crypto.wire import canonical
-from tests.unit.crypto.samples import generator, plan
+from tests.unit.crypto import samples
+from tests.unit.crypto.samples import generator
+
+
+def plan(**changes: Any) -> PrivacyPlan:
+    return samples.plan(**{"scheme": Scheme.COMPACT_SUM} | changes)
+
+
+SHARED: dict[str, Any] = {"scheme": Scheme.SHARE_SUM}
+SET_B: dict[str, Any] = {
+    "noise": NoiseSet.CENTRED_GAUSSIAN,
+    "experimental": True,
+    "dimension": 1024,
+    "scale": 16,
+}
 
 
 @pytest.mark.parametrize(
@@ -38,9 +49,11 @@ from tests.unit.crypto.samples import generator, plan
         ({"noise_multiplier": math.nan}, "noise_multiplier=nan"),
         ({"noise_multiplier": math.inf}, "noise_multiplier=inf"),
         ({"max_colluders": -1}, "max_colluders=-1"),
-        ({"max_colluders": 3}, "min_clients=4 > max_colluders"),
-        ({"min_clients": 2, "max_colluders": 1}, "at least two honest"),
-        ({"min_clients": 1, "max_colluders": 0}, "at least two honest"),
+        ({"max_colluders": 3} | SHARED, "min_clients=4 > max_colluders"),
+        ({"min_clients": 2, "max_colluders": 1} | SHARED, "at least two honest"),
+        ({"min_clients": 1, "max_colluders": 0} | SHARED, "at least two honest"),
+        ({"max_colluders": 4}, "min_clients=4 > max_colluders=4"),
+        ({"min_clients": 1, "max_colluders": 0}, "min_clients=1 >= 2"),
         ({"max_clients": 3}, "min_clients=4 <= max_clients=3"),
         ({"max_shoppers": 7}, "max_shoppers=7"),
         ({"delta": 0.0}, "delta=0.0"),
@@ -48,6 +61,15 @@ from tests.unit.crypto.samples import generator, plan
         ({"delta": math.nan}, "delta=nan"),
         ({"rounds": 0}, "rounds=0"),
         ({"scale": 1000}, "scale=1000"),
+        ({"client_noise": -0.1}, "0 <= client_noise=-0.1"),
+        ({"client_noise": math.nan}, "client_noise=nan"),
+        ({"client_noise": math.inf}, "client_noise=inf"),
+        ({"client_noise": 0.99} | SHARED, "client_noise=0.99 >= 1: in a share-sum"),
+        ({"noise": NoiseSet.CENTRED_GAUSSIAN, "scale": 16}, "experimental=True for noise=set-b"),
+        (SET_B | {"scale": 0}, "1 <= scale=0"),
+        (SET_B | {"scale": 2000}, "scale=2000 <= 1024"),
+        (SET_B | SHARED, "Share sum carries set-a alone"),
+        ({"max_clients": 10_001, "max_shoppers": 10_001, "scale": 128}, "max_clients=10001"),
     ],
 )
 def test_contradictions(changes: dict[str, Any], message: str) -> None:
@@ -57,20 +79,36 @@ def test_contradictions(changes: dict[str, Any], message: str) -> None:
 
 def test_the_good_plan_is_good() -> None:
     assert plan().private
-    assert plan(min_clients=3).min_clients == 3
+    assert plan().scheme is Scheme.COMPACT_SUM
+    assert plan(min_clients=3, **SHARED).min_clients == 3
+    assert plan(min_clients=2, max_colluders=1).min_clients == 2
+    assert plan(client_noise=0.0).client_variance == 0.0
+    assert not plan(**SHARED, noise_multiplier=0.0, client_noise=0.0).private
 
 
 class TestNoiseShares:
-    def test_any_honest_minimum_reaches_the_accounted_variance(self) -> None:
+    @pytest.mark.parametrize("scheme", Scheme)
+    def test_any_honest_minimum_reaches_its_share_of_the_variance(self, scheme: Scheme) -> None:
         for clients, colluders in ((4, 0), (4, 1), (10, 8), (100, 33)):
             made = plan(
-                min_clients=clients, max_clients=200, max_shoppers=200, max_colluders=colluders
+                min_clients=clients,
+                max_clients=200,
+                max_shoppers=200,
+                max_colluders=colluders,
+                scale=128,
+                scheme=scheme,
+                client_noise=1.5,
             )
             honest = clients - colluders
-            assert honest * made.client_variance == pytest.approx(made.variance, rel=1e-12)
+            assert honest * made.client_variance == pytest.approx(1.5 * made.variance, rel=1e-12)
             assert made.variance == pytest.approx(made.squared_sensitivity)
-            # One honest client fewer and the promise is not kept: the rule is tight.
-            assert (honest - 1) * made.client_variance < made.variance * (1 - 1e-9)
+
+    def test_two_honest_key_holders_guarantee_the_accounted_variance(self) -> None:
+        for scheme in (Scheme.COMPACT_SUM, Scheme.PIECE_SUM):
+            made = plan(scheme=scheme, noise_multiplier=0.7)
+            assert 2 * made.holder_variance == pytest.approx(made.variance, rel=1e-12)
+            assert made.release.variance == made.variance
+        assert plan(**SHARED).holder_variance == 0.0
 
     def test_variance_is_z_squared_times_sensitivity_squared(self) -> None:
         for noise in (0.5, 2.0):
@@ -79,45 +117,75 @@ class TestNoiseShares:
         sensitivity = min((1024 + 4) ** 2, 1024**2 + 16 / 4 + 1024 + 4 / 2)
         assert plan().squared_sensitivity == pytest.approx(sensitivity)
 
-    def test_the_releases_say_what_the_clients_do(self) -> None:
-        made = plan(rounds=3)
+    @pytest.mark.parametrize("scheme", Scheme)
+    def test_the_releases_say_what_the_noise_is(self, scheme: Scheme) -> None:
+        made = plan(rounds=3, scheme=scheme)
+        guaranteed = 2 * made.holder_variance or 3 * made.client_variance
         releases = made.releases()
         assert len(releases) == 3
         for release in releases:
-            assert release.variance == pytest.approx(
-                (made.min_clients - made.max_colluders) * made.client_variance
-            )
+            assert release.variance == pytest.approx(guaranteed)
             assert release.squared_l2 == made.squared_sensitivity
             assert release.l1 <= math.sqrt(16 * release.squared_l2) * (1 + 1e-12)
             assert release.l1 <= release.squared_l2
 
     def test_stddev_in_the_units_of_the_contribution(self) -> None:
-        made = plan(clipping_norm=3.0)
-        expected = math.sqrt(6 * made.client_variance) * 3.0 / 1024
-        assert made.noise_stddev(6) == pytest.approx(expected)
+        shared = plan(clipping_norm=3.0, **SHARED)
+        expected = math.sqrt(6 * shared.client_variance) * 3.0 / 1024
+        assert shared.noise_stddev(6) == pytest.approx(expected)
+        voted = plan(clipping_norm=3.0, client_noise=0.25)
+        entries = 6 * voted.client_variance + 3 * voted.holder_variance
+        assert voted.noise_stddev(6) == pytest.approx(math.sqrt(entries) * 3.0 / 1024)
+        # 1.5 μ from key holders, and each client a third of a quarter of μ on top.
+        assert entries == pytest.approx((1.5 + 6 / 3 * 0.25) * voted.variance)
+
+    def test_set_b_has_no_inflation_and_a_floor(self) -> None:
+        made = plan(**SET_B)
+        assert made.squared_sensitivity == 256.0
+        assert made.variance == 256.0
+        assert made.client_variance == pytest.approx(256 / 3)
+        assert plan(**SET_B, client_noise=0.0).client_variance == 2.56
+        assert without_noise(made).client_variance == 2.56
 
 
 class TestFields:
     def test_a_plan_that_could_wrap_is_refused(self) -> None:
         with pytest.raises(PlanError, match="20-bit field holds ±524287: lower scale=1024"):
-            plan(dimension=64, max_clients=1000, max_shoppers=100_000)
+            plan(dimension=64, max_clients=1000, max_shoppers=100_000, **SHARED)
+        with pytest.raises(PlanError, match="21-bit field holds ±1048575: lower scale=1024"):
+            plan(dimension=64, max_clients=100, max_shoppers=100_000)
+        with pytest.raises(PlanError, match="18-bit field holds ±131071: lower scale=1024"):
+            plan(dimension=64, max_clients=10_000, max_shoppers=10_000)
+        with pytest.raises(PlanError, match="10-bit field holds ±511: lower scale=500"):
+            plan(**SET_B | {"scale": 500})
+        plan(dimension=64, max_clients=1000, max_shoppers=100_000, scheme=Scheme.PIECE_SUM)
 
     def test_fitted_lowers_the_scale_as_little_as_needed(self) -> None:
         scales = []
         for shoppers in (8, 200, 400, 900, 1500):
             fields = {
                 k: v
-                for k, v in vars(plan(max_shoppers=shoppers, scale=128)).items()
+                for k, v in vars(plan(max_shoppers=shoppers, scale=128, **SHARED)).items()
                 if k != "scale"
             }
             made = PrivacyPlan.fitted(**fields)
             scales.append(made.scale)
-            assert made.largest_sum < 2 ** (FIELD_BITS - 1)
+            assert made.largest_sum < 2**19
             if made.scale != SCALES[0]:
                 with pytest.raises(PlanError, match="field holds"):
-                    plan(max_shoppers=shoppers, scale=2 * made.scale)
+                    plan(max_shoppers=shoppers, scale=2 * made.scale, **SHARED)
         assert scales == sorted(scales, reverse=True)
         assert len(set(scales)) >= 3
+
+    def test_set_b_is_fitted_in_finer_steps(self) -> None:
+        given = SET_B | {"dimension": 4096, "max_clients": 100, "client_noise": 0.0}
+        fields = {k: v for k, v in vars(plan(**given, max_shoppers=100)).items() if k != "scale"}
+        scales = [
+            PrivacyPlan.fitted(**fields | {"max_shoppers": shoppers}).scale
+            for shoppers in (100, 150, 200, 250)
+        ]
+        assert len(set(scales)) == 4
+        assert scales == sorted(scales, reverse=True)
 
     def test_fitted_gives_up_where_nothing_fits(self) -> None:
         fields = {k: v for k, v in vars(plan()).items() if k != "scale"}
@@ -138,6 +206,7 @@ class TestFields:
             max_shoppers=60,
             max_colluders=2,
             delta=1e-6,
+            scheme=Scheme.SHARE_SUM,
         )
         unit = np.zeros(dimension)
         spread = np.full(dimension, dimension**-0.5)
@@ -154,7 +223,7 @@ class TestFields:
         total = sum(
             add_noise([rounded], plan=made, rng=noise).values for _ in range(made.max_clients)
         )
-        assert worst < made.largest_sum < 2 ** (FIELD_BITS - 1)
+        assert worst < made.largest_sum < 2**19
         assert np.abs(np.asarray(total)).max() < made.largest_sum
         # The bound is of the right order, so that it costs little: a factor, not orders.
         assert made.largest_sum < 60 * max(worst, float(np.abs(np.asarray(total)).max()))
@@ -162,7 +231,7 @@ class TestFields:
     def test_the_tail_bound_is_a_true_tail_bound(self) -> None:
         """Bernstein's bound on the noise against the exact Skellam tail."""
         made = plan(dimension=2, max_clients=8, max_shoppers=8, noise_multiplier=0.02, scale=128)
-        noise = made.client_variance * made.max_clients
+        noise = made.client_variance * made.max_clients + 3 * made.holder_variance
         nats = math.log(4 * 2 / 2.0**-40)
         tail = made.largest_sum - math.sqrt(2 * nats * ((8 * 128) ** 2 / 2 + 8 / 4))
         assert 2 * 2 * skellam.sf(tail, noise / 2, noise / 2) <= 2.0**-40
@@ -276,7 +345,8 @@ class TestCalibrate:
 
 class TestJson:
     def test_round_trip(self) -> None:
-        for made in (plan(), without_noise(plan()), plan(rounds=7, scale=256, clipping_norm=2.5)):
+        long = plan(rounds=7, scale=256, clipping_norm=2.5, scheme=Scheme.SHARE_SUM)
+        for made in (plan(), without_noise(plan()), long, plan(**SET_B, client_noise=0.5)):
             assert PrivacyPlan.from_json(json.loads(canonical(made.to_json()))) == made
 
     def test_fields_are_exact(self) -> None:
@@ -288,6 +358,14 @@ class TestJson:
             good | {"sampling": "poisson"},
             good | {"privacy_unit": "store"},
             good | {"scale": 1024.0},
+            good | {"scheme": "bfv-sum"},
+            good | {"noise": "set-c"},
+            good | {"noise": "set-b"},
+            good | {"experimental": 1},
+            good | {"experimental": None},
+            good | {"client_noise": "1"},
+            good | {"sampling_rate": 0.5},
+            good | {"bands": 0},
             good | {"min_clients": True},
             good | {"delta": 0},
             good | {"noise_multiplier": -1},
