@@ -1,0 +1,166 @@
+"""Attacks on what a release tells: each holds where it must and breaks where protection is gone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crypto.dp.plan import PrivacyPlan
+from crypto.dp.random import SecureRandom
+from simulations.attacks import dropouts, leak_probe, membership, poisoning, sensitivity
+from simulations.attacks.canaries import audit, play, visible
+from simulations.attacks.differencing import point, tell_apart
+from simulations.attacks.finding import Finding
+from simulations.attacks.pipeline import Pipeline
+from simulations.evaluation.metrics import best
+from tests.unit.simulations.attack_runs import a_bare_run, a_plan, a_run, a_setting
+
+RNG = np.random.default_rng(4)
+
+
+def test_sensitivity_holds_and_its_control_fires() -> None:
+    found = sensitivity.sensitivity(a_setting())
+    assert found.passed
+    assert 0.9 < found.figure <= 1.0
+
+
+def test_sensitivity_sees_a_bound_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PrivacyPlan, "squared_sensitivity", 0.5 * a_plan().scale ** 2)
+    found = sensitivity.largest_norm(a_plan(), SecureRandom(), RNG, draws=2)
+    assert not found.holds
+    assert found.figure > 1.0
+
+
+def test_worst_cases_hold_the_broken_numbers() -> None:
+    cases = dict(sensitivity.worst_cases(8, RNG))
+    assert any(np.isnan(each).any() for each in cases.values())
+    assert any(np.isinf(each).any() for each in cases.values())
+    assert any(np.abs(each).max() > 1e300 for each in cases.values())
+    assert any(0 < np.abs(each).max() < 1e-300 for each in cases.values())
+
+
+def canary_audit(noise: float, *, claimed: float) -> Finding:
+    return audit(a_setting(), a_plan(noise, dimension=1024), claimed=claimed, count=1000)
+
+
+def test_canaries_hold_and_the_control_fires() -> None:
+    plan = a_plan(6.0, dimension=1024)
+    found = canary_audit(6.0, claimed=plan.round_epsilon())
+    assert found.passed
+    assert found.interval.low == found.figure
+
+
+def test_canaries_refute_a_claim_of_too_little_noise() -> None:
+    claimed = a_plan(6.0, dimension=1024).round_epsilon()
+    assert not canary_audit(0.5, claimed=claimed).holds
+
+
+def test_canaries_say_what_noise_they_would_notice() -> None:
+    plan = a_plan(6.0, dimension=1024)
+    edge = visible(1000, plan, plan.round_epsilon())
+    assert 0.5 < edge < 2.0
+
+
+def test_canaries_without_noise_are_all_guessed() -> None:
+    coins = RNG.random(64) < 0.5
+    pipeline = Pipeline(plan=a_plan(6.0, dimension=64), context="ab", rng=SecureRandom())
+    assert play(pipeline, coins, noise=False).right == 64
+    assert play(pipeline, coins, noise=True).right < 64
+
+
+def test_differencing_holds_agrees_with_theory_and_its_control_fires() -> None:
+    plan = a_plan(6.0, dimension=16)
+    found = tell_apart(a_setting(), plan, claimed=plan.round_epsilon(), repetitions=600)
+    assert found.passed
+    assert "within" in found.details["theory, best test against normal noise"]
+
+
+def test_differencing_refutes_a_claim_of_too_little_noise() -> None:
+    claimed = a_plan(6.0).round_epsilon()
+    found = tell_apart(a_setting(), a_plan(0.5, dimension=16), claimed=claimed, repetitions=600)
+    assert not found.holds
+
+
+def test_a_point_lies_beyond_the_region_or_not() -> None:
+    inside, outside = RNG.normal(1.0, size=4000), RNG.normal(0.0, size=4000)
+    found = point(inside, outside, 0.5)
+    assert found.beyond(epsilon=0.3, delta=1e-5)
+    assert not found.beyond(epsilon=3.0, delta=1e-5)
+
+
+def test_membership_holds_on_a_noisy_run_and_its_control_fires() -> None:
+    found = membership.membership(a_setting(a_run()))
+    assert found.passed
+    assert 0.4 < found.figure < 0.9
+
+
+def test_membership_catches_a_run_whose_noise_was_never_added() -> None:
+    found = membership.membership(a_setting(a_bare_run()))
+    assert not found.holds
+    assert found.figure > 0.99
+
+
+def test_the_few_without_noise_are_found_only_without_noise() -> None:
+    table = a_run().contributions(a_run().popularity.task)
+    assert membership.few_without_noise(table, 0.7, RNG, few=5).fired
+    blind = {name: RNG.normal(size=60) * 0 for name in table}
+    assert not membership.few_without_noise(blind, 0.7, RNG, few=5).fired
+
+
+def test_poisoning_is_bounded_by_clipping_and_unbounded_without() -> None:
+    found = poisoning.poisoning(a_setting())
+    assert found.passed
+    assert found.control.figure == pytest.approx(poisoning.LIE)
+
+
+def test_poisoning_sees_clipping_that_lets_too_much_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = a_run().popularity
+    pipeline = a_setting().pipeline(release.plan)
+    honest = Pipeline.rounded
+
+    def lax(self: Pipeline, values: np.ndarray) -> object:
+        wide = replace(self, plan=replace(self.plan, clipping_norm=2.0))
+        return honest(wide, values)
+
+    monkeypatch.setattr(Pipeline, "rounded", lax)
+    monkeypatch.setattr(
+        Pipeline, "released", lambda self, values: self.rotation.backward(values * 2.0 / 1024)
+    )
+    assert not poisoning.promote_cold(release, pipeline).holds
+
+
+def test_dropouts_leave_the_accounted_noise() -> None:
+    found = dropouts.least_noise(a_setting(), a_plan(dimension=64), samples=1 << 14)
+    assert found.passed
+
+
+def test_dropouts_see_noise_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Pipeline.accounted_noise
+    monkeypatch.setattr(
+        Pipeline, "accounted_noise", lambda self: np.rint(0.9 * honest(self)).astype(np.int64)
+    )
+    found = dropouts.least_noise(a_setting(), a_plan(dimension=64), samples=1 << 14)
+    assert not found.holds
+
+
+def test_the_probe_is_at_chance_and_finds_everything_once_leaky() -> None:
+    found = leak_probe.leak_probe(a_setting())
+    assert found.passed
+    assert found.control.figure > 0.95
+
+
+def test_the_probe_fails_an_evaluator_that_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = leak_probe.leave_one_out
+    monkeypatch.setattr(
+        leak_probe, "leave_one_out", lambda fold, rng, *, leaky: honest(fold, rng, leaky=True)
+    )
+    assert not leak_probe.probe(a_run().fold, RNG).holds
+
+
+def test_negatives_never_hold_an_excluded_item_and_hold_every_other() -> None:
+    counts = leak_probe.negative_counts(np.array([0, 3]), items=6, draws=600, rng=RNG)
+    assert counts[[0, 3]].tolist() == [0, 0]
+    assert (counts[[1, 2, 4, 5]] > 0).all()
+    assert best(-counts[None], 2).tolist() == [[0, 3]]
