@@ -10,10 +10,9 @@ import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
-from crypto.dp.accounting import SkellamRelease, epsilon
+from crypto.dp.accounting import Release, epsilon, release_from_json, release_to_json
 from crypto.errors import BudgetError
 
 _SCHEMA = """
@@ -63,7 +62,7 @@ class Ledger:
         task: str,
         round_id: str,
         context: str,
-        releases: Sequence[SkellamRelease],
+        releases: Sequence[Release],
         now: int,
     ) -> float:
         """Reserve a round's releases and return the ε spent by all reservations with it.
@@ -89,12 +88,12 @@ class Ledger:
             total = epsilon([*spent, *releases], delta=self._delta)
             if total > self._budget * (1 + 1e-9):
                 raise BudgetError(self._refusal(task, spent, total))
-            row = (task, round_id, context, json.dumps([asdict(r) for r in releases]), now)
+            row = (task, round_id, context, json.dumps([release_to_json(r) for r in releases]), now)
             db.execute("INSERT INTO reserved VALUES (?, ?, ?, ?, ?)", row)
             db.execute("COMMIT")
         return total
 
-    def _refusal(self, task: str, spent: list[SkellamRelease], total: float) -> str:
+    def _refusal(self, task: str, spent: list[Release], total: float) -> str:
         before = epsilon(spent, delta=self._delta)
         return (
             f"Releasing {task!r} would spend ε = {total:.3f} of {self._budget:g} in all "
@@ -114,5 +113,5 @@ class Ledger:
         return math.inf if math.isinf(self._budget) else max(0.0, self._budget - self.spent())
 
 
-def _decode(text: str) -> list[SkellamRelease]:
-    return [SkellamRelease(**fields) for fields in json.loads(text)]
+def _decode(text: str) -> list[Release]:
+    return [release_from_json(fields) for fields in json.loads(text)]

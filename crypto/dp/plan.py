@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from crypto.dp.accounting import SkellamRelease, epsilon
+from crypto.dp.accounting import GaussianRelease, Release, SkellamRelease, epsilon
 from crypto.dp.plan_checks import check_plan
 from crypto.dp.plan_terms import (
     CENTRED_VARIANCE,
@@ -22,6 +22,7 @@ from crypto.dp.plan_terms import (
 )
 from crypto.dp.rotation import padded
 from crypto.dp.rounding import l1_bound, squared_l2_bound
+from crypto.dp.smoothing import centred_excess
 from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
 from crypto.errors import PlanError, WireError
 from crypto.sums.interface import HOLDERS, Scheme
@@ -164,15 +165,30 @@ class PrivacyPlan:
         return self.noise_multiplier > 0
 
     @property
-    def release(self) -> SkellamRelease:
+    def release(self) -> Release:
         """The described release of one round, for the accountant."""
-        return SkellamRelease(
+        if not self.private or self.noise is NoiseSet.SKELLAM:
+            return SkellamRelease(
+                variance=self.variance,
+                squared_l2=self.squared_sensitivity,
+                l1=l1_bound(self.scale, self.padded_dimension),
+            )
+        return GaussianRelease(
             variance=self.variance,
             squared_l2=self.squared_sensitivity,
-            l1=l1_bound(self.scale, self.padded_dimension),
+            excess=self.integer_excess,
         )
 
-    def releases(self) -> list[SkellamRelease]:
+    @property
+    def integer_excess(self) -> float:
+        """Set B: what integers cost beyond a continuous Gaussian, nats at every order."""
+        return centred_excess(
+            variance=self.variance,
+            client_variance=self.client_variance,
+            dimension=self.padded_dimension,
+        )
+
+    def releases(self) -> list[Release]:
         """The described releases of all rounds."""
         return [self.release] * self.rounds
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from crypto.dp.clipping import MAX_CLIPPING_NORM, MIN_CLIPPING_NORM
 from crypto.dp.plan_terms import MAX_CLIENT_NOISE, MAX_DELTA, SCALES, Sampling
 from crypto.dp.rotation import MAX_DIMENSION
+from crypto.dp.smoothing import MAX_EXCESS
 from crypto.dp.widths import NoiseSet
 from crypto.errors import PlanError
 
@@ -78,6 +79,17 @@ def _noise(plan: "PrivacyPlan") -> None:
             "reviewed from outside",
         )
         _require(1 <= plan.scale <= SCALES[0], f"1 <= scale={plan.scale} <= {SCALES[0]}")
+        _integers(plan)
+
+
+def _integers(plan: "PrivacyPlan") -> None:
+    if plan.private and not plan.integer_excess <= MAX_EXCESS:
+        raise PlanError(
+            f"With noise_multiplier={plan.noise_multiplier:g} at scale={plan.scale} set B's noise "
+            f"is too narrow for integers: they may cost {plan.integer_excess:.1e} beyond the "
+            f"accounted divergence, at most {MAX_EXCESS:g} is left out; raise either, or "
+            "client_noise."
+        )
 
 
 def _participation(plan: "PrivacyPlan") -> None:

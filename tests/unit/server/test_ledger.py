@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from crypto.dp.accounting import SkellamRelease, epsilon
+from crypto.dp.accounting import (
+    GaussianRelease,
+    Release,
+    SampledRelease,
+    SkellamRelease,
+    epsilon,
+)
 from crypto.errors import BudgetError
 from server.ledger import Ledger
 
@@ -96,6 +102,13 @@ def test_a_ledger_remembers(path: Path) -> None:
     assert again.spent() == pytest.approx(ONE)
     with pytest.raises(BudgetError):
         reserve(again, round_id="r2")
+
+
+def test_any_kind_of_release_is_remembered(path: Path) -> None:
+    gaussian = GaussianRelease(variance=256.0, squared_l2=256.0, excess=1e-13)
+    kinds: list[Release] = [RELEASE, gaussian, SampledRelease(base=RELEASE, rate=0.1)]
+    ledger(path).reserve(task="t", round_id="r", context="c", releases=kinds, now=1)
+    assert ledger(path).spent() == pytest.approx(epsilon(kinds, delta=DELTA), rel=1e-12)
 
 
 def test_releases_without_noise_need_an_infinite_budget(path: Path) -> None:

@@ -1,7 +1,9 @@
 """ε re-derived: another Rényi bound, another conversion, and divergences by direct summation."""
 
+import json
 import math
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,19 @@ from dp_accounting import GaussianDpEvent
 from dp_accounting.rdp import RdpAccountant
 from scipy.special import ive
 
-from crypto.dp.accounting import ORDERS, SkellamRelease, epsilon
+from crypto.dp.accounting import (
+    ORDERS,
+    GaussianRelease,
+    Release,
+    SampledRelease,
+    SkellamRelease,
+    epsilon,
+    release_from_json,
+    release_to_json,
+    total_rdp,
+)
+from crypto.errors import WireError
+from crypto.wire import canonical
 from tests.unit.crypto.samples import plan
 
 
@@ -143,3 +157,76 @@ class TestComposition:
         four = epsilon([self.ONE] * 4, delta=1e-6)
         single = SkellamRelease(variance=1e6, squared_l2=1.1e6, l1=2.5e5)
         assert four == pytest.approx(epsilon([single], delta=1e-6), rel=0.02)
+
+
+class TestGaussian:
+    @pytest.mark.parametrize("noise", [0.7, 2.0])
+    @pytest.mark.parametrize("rounds", [1, 12])
+    def test_is_dp_accountings(self, noise: float, rounds: int) -> None:
+        release = GaussianRelease(variance=(noise * 16) ** 2, squared_l2=256.0)
+        known = RdpAccountant(list(ORDERS))
+        known.compose(GaussianDpEvent(noise), rounds)
+        found = epsilon([release] * rounds, delta=1e-6)
+        assert found == pytest.approx(known.get_epsilon(1e-6), rel=1e-12)
+
+    def test_the_excess_is_added_at_every_order(self) -> None:
+        plain = GaussianRelease(variance=4.0, squared_l2=1.0)
+        more = GaussianRelease(variance=4.0, squared_l2=1.0, excess=0.25)
+        assert more.rdp() - plain.rdp() == pytest.approx(np.full(len(ORDERS), 0.25))
+        assert epsilon([more], delta=1e-6) == pytest.approx(epsilon([plain], delta=1e-6) + 0.25)
+
+    def test_no_noise_costs_everything(self) -> None:
+        assert epsilon([GaussianRelease(variance=0.0, squared_l2=1.0)], delta=1e-6) == math.inf
+
+
+SKELLAM = SkellamRelease(variance=4e6, squared_l2=1.1e6, l1=2.5e5)
+GAUSSIAN = GaussianRelease(variance=256.0, squared_l2=100.0, excess=1e-13)
+KINDS: list[Release] = [
+    SKELLAM,
+    GAUSSIAN,
+    SampledRelease(base=SKELLAM, rate=0.25),
+    SampledRelease(base=GAUSSIAN, rate=0.01),
+]
+
+
+def test_kinds_compose_by_adding() -> None:
+    by_hand = sum(release.rdp() for release in KINDS)
+    assert total_rdp(KINDS) == pytest.approx(by_hand, rel=1e-12)
+    assert total_rdp([*KINDS, *KINDS]) == pytest.approx(2 * by_hand, rel=1e-12)
+
+
+class TestJson:
+    @pytest.mark.parametrize("release", KINDS)
+    def test_round_trip(self, release: Release) -> None:
+        assert release_from_json(json.loads(canonical(release_to_json(release)))) == release
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {},
+            {"kind": "laplace", "variance": 1.0},
+            {"kind": "skellam", "variance": 1.0, "squared_l2": 1.0},
+            {"kind": "skellam", "variance": 1.0, "squared_l2": 1.0, "l1": 1.0, "rate": 0.5},
+            {"kind": "skellam", "variance": -1.0, "squared_l2": 1.0, "l1": 1.0},
+            {"kind": "gaussian", "variance": 1.0, "squared_l2": 1.0, "excess": math.nan},
+            {"kind": "gaussian", "variance": 1.0, "squared_l2": "1", "excess": 0.0},
+            {"kind": "sampled", "rate": 0.5, "base": None},
+            {"kind": "sampled", "rate": 1.0, "base": release_to_json(GAUSSIAN)},
+            {"kind": "sampled", "rate": 0.0, "base": release_to_json(GAUSSIAN)},
+            {"kind": "sampled", "rate": 0.5, "base": release_to_json(KINDS[2])},
+            {"kind": "sampled", "rate": 0.5, "base": {"kind": "gaussian"}},
+        ],
+    )
+    def test_refusals(self, value: dict[str, Any]) -> None:
+        with pytest.raises(WireError):
+            release_from_json(value)
+
+
+@pytest.mark.parametrize("bad", [-1.0, math.nan, math.inf])
+def test_releases_are_numbers(bad: float) -> None:
+    with pytest.raises(ValueError, match="Expected variances"):
+        SkellamRelease(variance=bad, squared_l2=1.0, l1=1.0)
+    with pytest.raises(ValueError, match="Expected variances"):
+        GaussianRelease(variance=1.0, squared_l2=bad)
+    with pytest.raises(ValueError, match="0 < rate"):
+        SampledRelease(base=GAUSSIAN, rate=bad)

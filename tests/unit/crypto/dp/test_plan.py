@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, skellam
 
+from crypto.dp.accounting import GaussianRelease, SkellamRelease
 from crypto.dp.clipping import clip
 from crypto.dp.noise import add_noise
 from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
@@ -107,6 +108,7 @@ class TestNoiseShares:
         for scheme in (Scheme.COMPACT_SUM, Scheme.PIECE_SUM):
             made = plan(scheme=scheme, noise_multiplier=0.7)
             assert 2 * made.holder_variance == pytest.approx(made.variance, rel=1e-12)
+            assert isinstance(made.release, SkellamRelease)
             assert made.release.variance == made.variance
         assert plan(**SHARED).holder_variance == 0.0
 
@@ -124,6 +126,7 @@ class TestNoiseShares:
         releases = made.releases()
         assert len(releases) == 3
         for release in releases:
+            assert isinstance(release, SkellamRelease)
             assert release.variance == pytest.approx(guaranteed)
             assert release.squared_l2 == made.squared_sensitivity
             assert release.l1 <= math.sqrt(16 * release.squared_l2) * (1 + 1e-12)
@@ -146,6 +149,18 @@ class TestNoiseShares:
         assert made.client_variance == pytest.approx(256 / 3)
         assert plan(**SET_B, client_noise=0.0).client_variance == 2.56
         assert without_noise(made).client_variance == 2.56
+        narrow = plan(**SET_B, client_noise=0.0).release
+        assert isinstance(narrow, GaussianRelease)
+        assert narrow.variance == narrow.squared_l2 == 256.0
+        assert 0 < narrow.excess < 1e-12
+
+    def test_set_b_refuses_noise_too_narrow_for_integers(self) -> None:
+        plan(**SET_B | {"scale": 6}, client_noise=1.0)
+        with pytest.raises(PlanError, match=r"noise_multiplier=1 at scale=2 .* at most 1e-12"):
+            plan(**SET_B | {"scale": 2})
+        with pytest.raises(PlanError, match=r"noise_multiplier=0.1 at scale=16"):
+            plan(**SET_B, noise_multiplier=0.1)
+        assert not plan(**SET_B, noise_multiplier=0.0).private
 
 
 class TestFields:
