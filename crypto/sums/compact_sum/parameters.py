@@ -37,8 +37,8 @@ def body_bytes(padded_dimension: int, layout: FieldLayout) -> int:
 def overflow_probability(guard_bits: int, contributors: int) -> float:
     """Bound on the probability that the summed error of one coefficient leaves its guard bits.
 
-    The sum of discrete Gaussians of centre 0 is subgaussian with the sum of their σ² (Canonne,
-    Kamath, Steinke 2020, Lemma 4), so this is 2 · exp(-t² / 2nσ²) at t = 2**(guard_bits - 1).
+    A discrete Gaussian of centre 0 is subgaussian with its σ² (Canonne, Kamath, Steinke 2020), a
+    sum of them with the sum, so this is 2 · exp(-t² / 2nσ²) at t = 2**(guard_bits - 1).
     """
     threshold = float(np.ldexp(1.0, guard_bits - 1))
     return 2 * math.exp(-(threshold**2) / (2 * contributors * SIGMA**2))

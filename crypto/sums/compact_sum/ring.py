@@ -15,7 +15,7 @@ words at all). For one pair of limbs:
   ``(2ρ + ρ² + 4u)·‖a‖·‖s‖``; the inverse by at most ρ times the L2 norm of the product. Together
   less than ``ρ · 2**41.6``.
 - Rounding to the nearest integer is exact if that is below 1/2, that is for ρ <= 2**-42.6 = 1370u.
-  Radix-2 transforms of length 1024 with correctly rounded twiddles have ρ < 10 · 5u, and higher
+  Radix-2 transforms of length 1024 with accurately rounded twiddles have ρ < 10 · 5u, and higher
   radices less (Brisebarre, Joldes, Muller, Naneş, Picot 2020); the twist adds 4u. This leaves a
   factor of 25, for every input, not on average.
 

@@ -11,7 +11,7 @@ Guarantee: bodies and any one key holder's envelopes are computationally indisti
 uniform bytes (ring LWE; see parameters for what opening Σs leaves); the decoded sum is exact
 unless some coefficient's Σe leaves its guard bits (``parameters.overflow_probability``).
 Source: fedcart protocol v1 (docs/protocol.md); Bonawitz et al. 2017 for masks that cancel by
-shares; Bell et al. 2022 for ring LWE masks; the combination is ours.
+shares; Bell et al. 2022 (ACORN) for ring LWE masks; the combination is ours.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -140,27 +140,36 @@ class CompactSum:
         """The exact integer sum from two or three part sums; see the interface.
 
         Raises:
-            SealError: parts that contradict each other or don't open this sum, too.
+            SealError: parts that contradict each other or don't open this sum, too. Where two
+                part sums leave a piece to one key holder's word, this catches accidents and
+                careless lies; one crafted for the round's multipliers may still spoil the sum.
         """
         self._layer.check_sum(total, body_bytes=self._body_bytes)
-        factor = Factor(self._layer.recover(parts).view(np.int32))
+        secret = self._layer.recover(parts).view(np.int32).astype(np.int64)
+        # A sum of honest secrets is as small as one of honest errors.
+        self._refuse(np.abs(secret).max() >= 1 << (self._layout.guard_bits - 1))
+        factor = Factor(secret)
         words = np.frombuffer(total.body, dtype="<u4").astype(np.uint32)
         for first, batch in self._batches(words.reshape(self._blocks, RING_DEGREE)):
             mask = factor.times(multipliers(self._context, first, len(batch)))
             np.subtract(batch, mask, out=batch)
-        self._refuse_noise(words)
+        self._refuse(self._is_noise(words))
         used = self._layout.coefficients(self._dimension)
         return unpack(words[:used], self._layout, self._dimension)
 
-    def _refuse_noise(self, words: WordArray) -> None:
-        """Refuse a sum that did not open: its remainders are uniform instead of small.
+    def _is_noise(self, words: WordArray) -> bool:
+        """Whether a sum did not open: its remainders are uniform then, instead of small.
 
         Uniform ones have a mean square of 4**G / 12, the errors of as many honest contributors as
         G allows at most a twentieth of that; the line is drawn at half.
         """
         bits = self._layout.guard_bits
         remainders = below_guard(words, bits).astype(np.float64)
-        if np.dot(remainders, remainders) / words.size > 4.0**bits / 24:
+        return float(np.dot(remainders, remainders)) / words.size > 4.0**bits / 24
+
+    @staticmethod
+    def _refuse(condition: bool | np.bool_) -> None:
+        if condition:
             raise SealError("The part sums do not open this sum; the round is void.")
 
     @staticmethod
