@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from crypto.wire import b64, parse_public_key, public_bytes
+from crypto.wire import parse_public_key
 
 app = typer.Typer(
-    help="Hold one of the three keys that open noisy sums (any two are needed).",
+    help="Hold one of the three keys that open noisy sums (docs/key-holders.md).",
     no_args_is_help=True,
 )
 Home = Annotated[Path, typer.Option(help="This key holder's folder; its keys never leave it.")]
@@ -25,12 +25,27 @@ def init(
     population: Annotated[str, typer.Option(help="Name of the federation.")] = "fedcart",
     n_floor: Annotated[int, typer.Option(help="Open nothing over fewer participants.")] = 20,
     z_floor: Annotated[float, typer.Option(help="Open nothing with less noise than this.")] = 0.3,
+    epsilon_cap: Annotated[
+        float, typer.Option(help="ε that everything released may cost together.")
+    ] = 10.0,
+    delta_cap: Annotated[float, typer.Option(help="Take part in nothing with a larger δ.")] = 1e-5,
+    max_dimension: Annotated[int, typer.Option(help="The longest contribution.")] = 2**24,
+    *,
+    share_sum: Annotated[
+        bool,
+        typer.Option(help="Open share sums too, which rest on an honest coordinator."),
+    ] = False,
+    allow_experimental: Annotated[
+        bool, typer.Option(help="Allow noise that awaits outside review (Set B).")
+    ] = False,
 ) -> None:
-    """Create fresh keys (files of mode 0600) and pin whose signatures count.
+    """Create fresh keys (files of mode 0600) and pin whose signatures and which bounds count.
 
-    Prints one JSON line; the coordinator pins the identity, and everybody gets the public context.
+    Prints one JSON line; everybody else pins the file that it names as "card".
     """
-    from crypto.keyholder.home import Pins, create
+    from crypto.keyholder.home import create
+    from crypto.keyholder.pins import Pins
+    from crypto.sums.schemes import Scheme
 
     pins = Pins(
         coordinator=parse_public_key(coordinator_key, what="coordinator key"),
@@ -38,16 +53,41 @@ def init(
         population=population,
         n_floor=n_floor,
         z_floor=z_floor,
+        epsilon_cap=epsilon_cap,
+        delta_cap=delta_cap,
+        schemes=tuple(each for each in Scheme if each.votes or share_sum),
+        allow_experimental=allow_experimental,
+        max_dimension=max_dimension,
     )
     holder = create(home, number=number, pins=pins)
-    line = {
-        "home": str(home),
-        "holder": number,
-        "identity": b64(public_bytes(holder.identity.public_key())),
-        "public_context": str(home / "public.context"),
-        "card": holder.card.to_json(),
-    }
-    typer.echo(json.dumps(line))
+    typer.echo(_told(home, number, holder.name))
+
+
+@app.command()
+def peers(
+    home: Home,
+    peer: Annotated[
+        list[str],
+        typer.Option(metavar="URL,CARD_FILE", help="Another key holder; twice, in any order."),
+    ],
+) -> None:
+    """Pin the other two key holders: where they answer, and their public cards.
+
+    Counts at once for a key holder that serves. Prints one JSON line each.
+    """
+    from crypto.holder_card import parse_card
+    from crypto.keyholder.peers import Peer, set_peers
+
+    found = []
+    for text in peer:
+        url, _, file = text.partition(",")
+        if not url.startswith(("http://", "https://")) or not Path(file).is_file():
+            raise typer.BadParameter(f"{text!r}: expected URL,CARD_FILE.")
+        card = parse_card(Path(file).read_bytes(), what=file)
+        found.append(Peer(number=card.number, identity=card.identity, url=url))
+    set_peers(home, found)
+    for each in found:
+        typer.echo(json.dumps({"peer": each.number, "identity": each.name, "url": each.url}))
 
 
 @app.command()
@@ -56,26 +96,77 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
 ) -> None:
-    """Serve; prints one JSON line with the address once it listens."""
+    """Serve; prints one JSON line with the address once it listens.
+
+    Only one process may serve a home.
+    """
     import uvicorn
 
     from crypto.keyholder.home import load
+    from crypto.keyholder.keeping import only_one
     from crypto.keyholder.service import create_app
 
     holder = load(home)
-    listener = socket.create_server((host, port))
-    url = f"http://{host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(create_app(holder), log_level="warning", access_log=False)
-    typer.echo(json.dumps({"ready": url, "holder": holder.number}))
-    uvicorn.Server(config).run(sockets=[listener])
+    with only_one(home):
+        app_served = create_app(holder)
+        listener = socket.create_server((host, port))
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        config = uvicorn.Config(app_served, log_level="warning", access_log=False)
+        typer.echo(json.dumps({"ready": url, "holder": holder.number}))
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 @app.command()
-def status(home: Home) -> None:
-    """Print which rounds this key holder has answered, as JSON lines."""
-    from crypto.keyholder.home import load
-    from crypto.keyholder.register import Register
+def status(
+    home: Home,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+) -> None:
+    """Show its rounds with their states, the ε that it has charged, and whom it blames."""
+    from rich.console import Console
 
-    holder = load(home)
-    for entry in Register(holder.home / "register.db").answered():
-        typer.echo(json.dumps(vars(entry)))
+    from crypto.keyholder.home import load
+    from crypto.keyholder.overview import overview, rounds_table, sentences
+
+    found = overview(load(home))
+    if as_json:
+        for line in found.lines():
+            typer.echo(json.dumps(line))
+        return
+    console = Console()
+    console.print(rounds_table(found) if found.rounds else "No round yet.")
+    for sentence in sentences(found):
+        console.print(sentence)
+
+
+@app.command()
+def rotate(home: Home) -> None:
+    """Retire this identity and make a new one, after a restore or an exposure.
+
+    Stop serving first. Open rounds are lost, charged ε stays charged; the old card and a copy of
+    the log go to old/. Everybody has to pin the new card. Prints one JSON line.
+    """
+    from crypto.keyholder import keeping
+    from crypto.keyholder.peers import Peer
+
+    card = keeping.rotate(home)
+    own = Peer(number=card.number, identity=card.identity)
+    typer.echo(_told(home, own.number, own.name))
+
+
+@app.command()
+def backup(
+    home: Home, out: Annotated[Path, typer.Option(help="The tar file to write (mode 0600).")]
+) -> None:
+    """Write settings, identity and logs into one file; never a round's secret or an opening key."""
+    from crypto.keyholder import keeping
+
+    keeping.backup(home, out)
+    typer.echo(json.dumps({"backup": str(out), "bytes": out.stat().st_size}))
+
+
+def _told(home: Path, number: int, identity: str) -> str:
+    card = home / "public.card"
+    return json.dumps(
+        {"home": str(home), "holder": number, "identity": identity, "card": str(card)}
+    )

@@ -1,11 +1,14 @@
-"""A key holder's home folder: its secret keys (0600), its pins and its register.
+"""A key holder's home folder: its secret keys (0600), its pins, its peers and its logs.
 
-keyholder.json      holder number, pinned keys, floors (public)
+keyholder.json      holder number and pins (public)
+public.card         what everybody else pins it by (``crypto.holder_card``)
+peers.json          who the other two key holders are (``crypto.keyholder.peers``)
 identity.key        Ed25519 private key, 32 raw bytes, 0600
-opening.key         BFV secret key, 0600
-public.context      BFV public context that clients seal to
-card.json           signed by the identity: holder number and hash of public.context
-register.db         which rounds were answered
+opening.key         BFV secret key for share sum, 0600; a backup has none
+log.db              the write-ahead log: rounds, acknowledgements, votes, answers, ε
+register.db         which rounds of share sum were answered
+rounds/KEY/         secret, envelopes and own entry of an open round; erased at its end
+old/                what ``rotate`` retired
 """
 
 import json
@@ -13,136 +16,149 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from crypto.errors import InvalidInputError
+from crypto.durable import flush
+from crypto.errors import InvalidInputError, RoundError
+from crypto.holder_card import HolderCard
+from crypto.keyholder.peers import CARD_FILE, Peer, load_peers, read_card, set_peers
+from crypto.keyholder.pins import Pins
 from crypto.secret_file import read_secret, write_secret
 from crypto.sums.interface import HOLDERS
-from crypto.sums.share_sum.context import context_hash
 from crypto.sums.share_sum.open import OpeningKey
-from crypto.wire import (
-    SignedRecord,
-    b64,
-    get_float,
-    get_int,
-    get_str,
-    parse_object,
-    parse_public_key,
-    public_bytes,
-)
+from crypto.wire import b64, get_int, parse_object, public_bytes
 
-CARD_TYPE: Final = "key-holder"
+SETTINGS_FILE: Final = "keyholder.json"
+IDENTITY_FILE: Final = "identity.key"
+OPENING_FILE: Final = "opening.key"
+LOG_FILE: Final = "log.db"
+REGISTER_FILE: Final = "register.db"
+ROUNDS_FOLDER: Final = "rounds"
+
+__all__ = ["KeyHolder", "Peer", "Pins", "create", "load", "set_peers"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pins:
-    """What a key holder never takes from the coordinator.
-
-    Attributes:
-        coordinator, consent: whose signatures count.
-        population: the federation that it serves.
-        n_floor: it opens nothing over fewer participants, whatever a manifest says.
-        z_floor: it opens nothing with a smaller noise multiplier (0 allows privacy-off research).
-    """
-
-    coordinator: Ed25519PublicKey
-    consent: Ed25519PublicKey
-    population: str
-    n_floor: int
-    z_floor: float
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class KeyHolder:
     """A key holder with its keys in memory.
 
-    ``public`` is the public context as it was first written: TenSEAL may write the same context in
-    other bytes later, and it is named by their hash.
+    ``opening`` is None in a home that was restored from a backup: it answers no share sum.
     """
 
     number: int
     identity: Ed25519PrivateKey
-    opening: OpeningKey
-    public: bytes
+    opening: OpeningKey | None
+    card: HolderCard
     pins: Pins
     home: Path
 
     @property
-    def key_hash(self) -> str:
-        """Hash of the public context: how manifests name this key holder's key."""
-        return context_hash(self.public)
+    def public(self) -> bytes:
+        """The public BFV context as it was first written.
+
+        TenSEAL may write the same context in other bytes later, and it is named by their hash.
+        """
+        return self.card.context
 
     @property
-    def card(self) -> SignedRecord:
-        """The signed public card: number and hash of the public context."""
-        body = {
-            "holder": self.number,
-            "context_hash": self.key_hash,
-            "identity": b64(public_bytes(self.identity.public_key())),
-        }
-        return SignedRecord.sign(CARD_TYPE, body, self.identity)
+    def key_hash(self) -> str:
+        """Hash of the public context: how manifests of share sum name this key holder's key."""
+        return self.card.context_hash
+
+    @property
+    def name(self) -> str:
+        """Its identity as base64url text."""
+        return b64(public_bytes(self.identity.public_key()))
+
+    def parties(self) -> tuple[Peer, ...]:
+        """All three key holders in order, itself included.
+
+        Raises:
+            RoundError: its peers were not set.
+        """
+        peers = load_peers(self.home)
+        if not peers:
+            raise RoundError(
+                "This key holder does not know its peers yet; set them with: fedcart keyholder "
+                "peers."
+            )
+        own = Peer(number=self.number, identity=self.identity.public_key())
+        return tuple(sorted((own, *peers), key=lambda peer: peer.number))
+
+    def __repr__(self) -> str:
+        return f"KeyHolder(number={self.number}, identity={self.name})"
 
 
 def create(home: Path, *, number: int, pins: Pins) -> KeyHolder:
     """Create a key holder's home with fresh keys; refuses to overwrite one.
 
     Raises:
-        InvalidInputError: not key holder 1..3, floors below 2 clients, or the home has keys.
+        InvalidInputError: not key holder 1..3, bounds that bound nothing, or the home has keys.
     """
     if not 1 <= number <= HOLDERS:
         raise InvalidInputError(f"Expected a key holder number from 1 to {HOLDERS}, got {number}.")
-    if pins.n_floor < 2:
-        raise InvalidInputError(f"Expected n_floor >= 2, got {pins.n_floor}.")
+    pins.check()
     home.mkdir(parents=True, exist_ok=True)
-    opening = OpeningKey.generate()
-    holder = KeyHolder(
-        number=number,
-        identity=Ed25519PrivateKey.generate(),
-        opening=opening,
-        public=opening.public,
-        pins=pins,
-        home=home,
-    )
-    write_secret(home / "identity.key", holder.identity.private_bytes_raw())
-    write_secret(home / "opening.key", holder.opening.to_bytes())
-    (home / "public.context").write_bytes(holder.public)
-    (home / "card.json").write_bytes(holder.card.to_bytes())
-    (home / "keyholder.json").write_text(json.dumps(_settings(holder), indent=2) + "\n")
-    return holder
+    write_keys(home, number)
+    settings = {"holder": number, **pins.to_json()}
+    (home / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+    for path in (home / SETTINGS_FILE, home):
+        flush(path)
+    return load(home)
+
+
+def write_keys(home: Path, number: int, *, suffix: str = "") -> None:
+    """Make fresh keys and their card, as files with this suffix, and wait for the disk.
+
+    Raises:
+        InvalidInputError: a key is there; keys are never overwritten.
+    """
+    identity, opening = Ed25519PrivateKey.generate(), OpeningKey.generate()
+    write_secret(home / f"{IDENTITY_FILE}{suffix}", identity.private_bytes_raw())
+    write_secret(home / f"{OPENING_FILE}{suffix}", opening.to_bytes())
+    card = home / f"{CARD_FILE}{suffix}"
+    card.write_bytes(HolderCard.sign(number, opening.public, identity).to_bytes())
+    flush(card)
+    flush(home)
+
+
+def read_settings(home: Path) -> tuple[int, Pins]:
+    """A key holder's number and pins.
+
+    Raises:
+        InvalidInputError: no home there, or an edited file that makes no sense.
+    """
+    path = home / SETTINGS_FILE
+    if not path.is_file():
+        raise InvalidInputError(f"No key holder in {home}; make one with: fedcart keyholder init.")
+    settings = parse_object(path.read_bytes(), what=str(path))
+    return get_int(settings, "holder", low=1, high=HOLDERS), Pins.from_json(settings)
 
 
 def load(home: Path) -> KeyHolder:
     """Load a home that ``create`` made.
 
     Raises:
-        InvalidInputError: no home there, or secret keys that others may read.
+        InvalidInputError: no home there, secret keys that others may read, or a card that is not
+            this identity's.
     """
-    path = home / "keyholder.json"
-    if not path.is_file():
-        raise InvalidInputError(f"No key holder in {home}; make one with: fedcart keyholder init.")
-    settings = parse_object(path.read_bytes(), what=str(path))
+    number, pins = read_settings(home)
+    identity = Ed25519PrivateKey.from_private_bytes(read_secret(home / IDENTITY_FILE))
+    card = read_card(home)
+    if (card.number, public_bytes(card.identity)) != (number, public_bytes(identity.public_key())):
+        raise InvalidInputError(
+            f"{home / CARD_FILE} is not the card of the identity beside it; restore both from one "
+            "backup, or run: fedcart keyholder rotate."
+        )
     return KeyHolder(
-        number=get_int(settings, "holder", low=1, high=HOLDERS),
-        identity=Ed25519PrivateKey.from_private_bytes(read_secret(home / "identity.key")),
-        opening=OpeningKey.from_bytes(read_secret(home / "opening.key")),
-        public=(home / "public.context").read_bytes(),
-        pins=Pins(
-            coordinator=parse_public_key(get_str(settings, "coordinator"), what="coordinator"),
-            consent=parse_public_key(get_str(settings, "consent"), what="consent"),
-            population=get_str(settings, "population"),
-            n_floor=get_int(settings, "n_floor", low=2, high=10**9),
-            z_floor=get_float(settings, "z_floor", low=0.0, high=1e9),
-        ),
+        number=number,
+        identity=identity,
+        opening=_opening(home / OPENING_FILE),
+        card=card,
+        pins=pins,
         home=home,
     )
 
 
-def _settings(holder: KeyHolder) -> dict[str, object]:
-    return {
-        "holder": holder.number,
-        "population": holder.pins.population,
-        "coordinator": b64(public_bytes(holder.pins.coordinator)),
-        "consent": b64(public_bytes(holder.pins.consent)),
-        "n_floor": holder.pins.n_floor,
-        "z_floor": holder.pins.z_floor,
-    }
+def _opening(path: Path) -> OpeningKey | None:
+    return OpeningKey.from_bytes(read_secret(path)) if path.exists() else None

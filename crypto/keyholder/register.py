@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from crypto.errors import RoundError
 
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS answered (
     PRIMARY KEY (population, task, round)
 ) STRICT
 """
+_FIND: Final = "SELECT request FROM answered WHERE population = ? AND task = ? AND round = ?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,16 @@ class Register:
         finally:
             db.close()
 
+    def check(self, entry: Answered) -> None:
+        """Refuse what ``enter`` would refuse.
+
+        Raises:
+            RoundError: the round was answered for another request.
+        """
+        key = (entry.population, entry.task, entry.round_id)
+        with self._connect() as db:
+            _require_same(db.execute(_FIND, key).fetchone(), entry)
+
     def enter(self, entry: Answered) -> None:
         """Enter a round before it is answered.
 
@@ -66,20 +78,14 @@ class Register:
         with self._lock, self._connect() as db:
             db.execute("BEGIN IMMEDIATE")
             key = (entry.population, entry.task, entry.round_id)
-            found = db.execute(
-                "SELECT request FROM answered WHERE population = ? AND task = ? AND round = ?", key
-            ).fetchone()
+            found = db.execute(_FIND, key).fetchone()
             if found is None:
                 db.execute(
                     "INSERT INTO answered VALUES (?, ?, ?, ?, ?, ?)",
                     (*key, entry.request, entry.clients, entry.answered_at),
                 )
             db.execute("COMMIT")
-        if found is not None and found[0] != entry.request:
-            raise RoundError(
-                f"Round {entry.round_id!r} of {entry.task!r} was answered for another sum; a key "
-                "holder answers once. Plan a new round."
-            )
+        _require_same(found, entry)
 
     def answered(self) -> list[Answered]:
         """All entries, oldest first."""
@@ -87,3 +93,11 @@ class Register:
             rows = db.execute("SELECT * FROM answered ORDER BY answered_at, rowid").fetchall()
         names = ("population", "task", "round_id", "request", "clients", "answered_at")
         return [Answered(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _require_same(found: tuple[str] | None, entry: Answered) -> None:
+    if found is not None and found[0] != entry.request:
+        raise RoundError(
+            f"Round {entry.round_id!r} of {entry.task!r} was answered for another sum; a key "
+            "holder answers once. Plan a new round."
+        )

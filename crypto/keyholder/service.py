@@ -1,70 +1,187 @@
-"""The key holder as a service: two routes, both translation only."""
+"""The key holder as a service: every route is translation only.
 
+Requests are a signed record's bytes or frames (``crypto.wire.pack_frames``); answers are too.
+Refusals are problem documents. What nobody thought of is answered with status 500 and no words of
+its own: a parser that stumbles takes neither the service nor anybody's secret with it.
+"""
+
+import logging
+import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from crypto.errors import FedcartError, RoundError, WireError
+from crypto.errors import BudgetError, FedcartError, RoundError, WireError
+from crypto.ingest import MAX_BATCH_BYTES, Batch
+from crypto.keyholder.entry import parse_context, parse_request
 from crypto.keyholder.home import KeyHolder
-from crypto.keyholder.register import Register
-from crypto.keyholder.rules import answer
-from crypto.opening import MAX_SHARE_BYTES, MEDIA_TYPE, OpenRequest, encode_part
+from crypto.keyholder.peers import VoteSource
+from crypto.keyholder.station import Station
+from crypto.opening import MAX_SHARE_BYTES, MEDIA_TYPE, OpenRequest
+from crypto.sums.schemes import HOLDERS
+from crypto.wire import MAX_RECORD_BYTES, SignedRecord, unpack_frames
 
 _MAX_BODY = MAX_SHARE_BYTES + (64 << 20)
+_MAX_INGEST = MAX_BATCH_BYTES + (1 << 20)
+_RECORD_TYPE: Final = "application/vnd.fedcart.record+json"
+_PROBLEM_TYPE: Final = "application/problem+json"
+_logger = logging.getLogger("fedcart.keyholder")
+
+# What a route does with the bytes that it is sent.
+Step = Callable[[bytes], bytes]
 
 
-def create_app(holder: KeyHolder, *, clock: Callable[[], float] = time.time) -> FastAPI:
-    """The key holder's application; it writes its register into the holder's home."""
-    register = Register(holder.home / "register.db")
-    app = FastAPI(title=f"fedcart key holder {holder.number}", openapi_url=None)
+def create_app(
+    holder: KeyHolder,
+    *,
+    clock: Callable[[], float] = time.time,
+    source: VoteSource | None = None,
+) -> FastAPI:
+    """The key holder's application; it works in the holder's home.
+
+    ``source`` is where it asks its peers for votes: over HTTP by default, or wherever peers are
+    mounted in this process.
+    """
+    return app_of(Station(holder, clock=clock, source=source))
+
+
+def app_of(station: Station) -> FastAPI:
+    """The application of a station."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # Peers may start at the same time and ask back; nobody waits for them here.
+        threading.Thread(target=_ask_peers, args=(station,), daemon=True).start()
+        yield
+
+    holder = station.holder
+    app = FastAPI(title=f"fedcart key holder {holder.number}", openapi_url=None, lifespan=lifespan)
 
     @app.get("/v1/healthz")
     def healthz() -> dict[str, Any]:
         return {"ready": True, "holder": holder.number}
 
     @app.get("/v1/card")
-    def card() -> dict[str, str]:
-        return holder.card.to_json()
+    def card() -> Response:
+        return Response(holder.card.to_bytes(), media_type=MEDIA_TYPE)
 
-    @app.get("/v1/context")
-    def context() -> Response:
-        return Response(holder.public, media_type="application/octet-stream")
+    @app.get("/v1/votes/{number}")
+    def latest_vote(number: int) -> Response:
+        try:
+            record = station.latest_vote(number)
+        except FedcartError as error:
+            return _problem(_status(error), type(error).__name__, str(error))
+        if record is None:
+            return _problem(404, "NotFound", "No vote of this key holder was seen here.")
+        return Response(record, media_type=_RECORD_TYPE)
 
-    @app.post("/v1/open")
-    async def open_sum(request: Request) -> Response:
-        body = await _read(request)
-        data = await run_in_threadpool(_open, body, holder, register, int(clock()))
-        return Response(data, media_type=MEDIA_TYPE)
-
-    @app.exception_handler(FedcartError)
-    def refuse(_request: Request, error: FedcartError) -> JSONResponse:
-        status = (
-            400 if isinstance(error, WireError) else 409 if isinstance(error, RoundError) else 422
-        )
-        return JSONResponse(
-            {"title": type(error).__name__, "status": status, "detail": str(error)},
-            status_code=status,
-            media_type="application/problem+json",
-        )
-
+    for path, step, media_type, limit in (
+        ("/v1/round-keys", _round_keys(station), _RECORD_TYPE, MAX_RECORD_BYTES),
+        ("/v1/accept", _accept(station), _RECORD_TYPE, MAX_RECORD_BYTES),
+        ("/v1/entry", _entry(station), MEDIA_TYPE, MAX_RECORD_BYTES),
+        ("/v1/ingest", _ingest(station), _RECORD_TYPE, _MAX_INGEST),
+        ("/v1/vote", _vote(station), _RECORD_TYPE, _MAX_BODY),
+        ("/v1/release", _release(station), MEDIA_TYPE, MAX_RECORD_BYTES),
+        ("/v1/open", _open(station), MEDIA_TYPE, _MAX_BODY),
+    ):
+        app.add_api_route(path, _route(step, media_type, limit), methods=["POST"])
     return app
 
 
-def _open(body: bytes, holder: KeyHolder, register: Register, now: int) -> bytes:
-    request = OpenRequest.from_bytes(body)
-    part = answer(request, holder, register, now=now)
-    return encode_part(part, request.hash, holder.identity)
+def _ask_peers(station: Station) -> None:
+    reason = station.check_peers()
+    if reason is not None:
+        _logger.warning("not voting yet: %s", reason)
 
 
-async def _read(request: Request) -> bytes:
+def _round_keys(station: Station) -> Step:
+    return lambda body: station.round_key(SignedRecord.from_bytes(body))
+
+
+def _accept(station: Station) -> Step:
+    return lambda body: station.accept(SignedRecord.from_bytes(body))
+
+
+def _entry(station: Station) -> Step:
+    """Frames: context, the three round keys, the three accepts."""
+
+    def step(body: bytes) -> bytes:
+        frames = unpack_frames(body, count=1 + 2 * HOLDERS, max_frame=MAX_RECORD_BYTES)
+        return station.entry(*parse_request(frames))
+
+    return step
+
+
+def _ingest(station: Station) -> Step:
+    return lambda body: station.ingest(Batch.from_bytes(body))
+
+
+def _vote(station: Station) -> Step:
+    """Frames: context, the consent service's list, the coordinator's list."""
+
+    def step(body: bytes) -> bytes:
+        context, commit, proposal = unpack_frames(body, count=3, max_frame=MAX_RECORD_BYTES)
+        return station.vote(
+            parse_context(context),
+            SignedRecord.from_bytes(commit),
+            SignedRecord.from_bytes(proposal),
+        )
+
+    return step
+
+
+def _release(station: Station) -> Step:
+    """Frames: the three votes, in the key holders' order."""
+
+    def step(body: bytes) -> bytes:
+        frames = unpack_frames(body, count=HOLDERS, max_frame=MAX_RECORD_BYTES)
+        return station.release([SignedRecord.from_bytes(frame) for frame in frames])
+
+    return step
+
+
+def _open(station: Station) -> Step:
+    return lambda body: station.open_sum(OpenRequest.from_bytes(body))
+
+
+def _route(step: Step, media_type: str, limit: int) -> Callable[[Request], Any]:
+    async def route(request: Request) -> Response:
+        try:
+            body = await _read(request, limit)
+            return Response(await run_in_threadpool(step, body), media_type=media_type)
+        except FedcartError as error:
+            return _problem(_status(error), type(error).__name__, str(error))
+        except Exception as error:  # the last line: nothing of it leaves
+            _logger.error("%s failed: %s", request.url.path, type(error).__name__)  # noqa: TRY400
+            return _problem(500, "InternalError", "This key holder could not do that.")
+
+    return route
+
+
+def _status(error: FedcartError) -> int:
+    if isinstance(error, WireError):
+        return 400
+    return 409 if isinstance(error, RoundError | BudgetError) else 422
+
+
+def _problem(status: int, title: str, detail: str) -> JSONResponse:
+    return JSONResponse(
+        {"title": title, "status": status, "detail": detail},
+        status_code=status,
+        media_type=_PROBLEM_TYPE,
+    )
+
+
+async def _read(request: Request, limit: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > _MAX_BODY:
-            raise WireError(f"A request has at most {_MAX_BODY} bytes.")
+        if size > limit:
+            raise WireError(f"A request has at most {limit} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)

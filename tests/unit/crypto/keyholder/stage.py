@@ -9,11 +9,12 @@ import numpy as np
 from crypto.commit import Commit
 from crypto.dp.plan import PrivacyPlan
 from crypto.keyholder.home import KeyHolder, Pins, create
+from crypto.keyholder.peers import Peer, set_peers
 from crypto.manifest import Manifest, context_of
 from crypto.opening import OpenRequest
 from crypto.sums.share_sum.scheme import ShareSum
 from crypto.update import SealedSum
-from tests.unit.crypto.samples import commit, generator, manifest, noised, plan, signer
+from tests.unit.crypto.samples import SENDER, commit, generator, manifest, noised, plan, signer
 
 POPULATION = "test-federation"
 
@@ -30,10 +31,19 @@ def pins(**changes: Any) -> Pins:
 
 
 def make_holders(folder: Path, **changes: Any) -> tuple[KeyHolder, ...]:
-    return tuple(
+    made = tuple(
         create(folder / f"holder-{number}", number=number, pins=pins(**changes))
         for number in (1, 2, 3)
     )
+    introduce(made)
+    return made
+
+
+def introduce(holders: tuple[KeyHolder, ...]) -> None:
+    """Tell every key holder who the others are."""
+    everybody = [Peer(number=h.number, identity=h.identity.public_key()) for h in holders]
+    for holder in holders:
+        set_peers(holder.home, [peer for peer in everybody if peer.number != holder.number])
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ def make_round(
     )
     values = np.arange(made.padded_dimension) - 3
     rng = generator(label)
-    total = scheme.add(scheme.seal(noised(values), rng=rng) for _ in range(clients))
+    total = scheme.add(scheme.seal(noised(values), sender=SENDER, rng=rng) for _ in range(clients))
     return Round(
         manifest=document, commit=listed, total=total, expected=(clients * values).tolist()
     )

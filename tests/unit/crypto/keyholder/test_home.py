@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from crypto.errors import InvalidInputError, SealError
-from crypto.keyholder.home import CARD_TYPE, KeyHolder, create, load
+from crypto.holder_card import CARD_TYPE, HolderCard
+from crypto.keyholder.home import KeyHolder, create, load
 from crypto.sums.share_sum.context import context_hash, load_public
-from crypto.wire import SignedRecord, b64
+from crypto.wire import b64
 from tests.unit.crypto.keyholder.stage import pins
 
 SECRETS = ("identity.key", "opening.key")
@@ -36,8 +37,9 @@ def test_exposed_secrets_are_refused(holder: KeyHolder, name: str, mode: int) ->
 
 
 def test_public_files_hold_no_secret(holder: KeyHolder) -> None:
+    assert holder.opening is not None
     identity, opening = holder.identity.private_bytes_raw(), holder.opening.to_bytes()
-    for name in ("keyholder.json", "card.json", "public.context"):
+    for name in ("keyholder.json", "public.card"):
         data = (holder.home / name).read_bytes()
         for secret in (identity, b64(identity).encode(), identity.hex().encode(), opening):
             assert secret not in data
@@ -49,21 +51,36 @@ def test_loads_what_was_created(holder: KeyHolder) -> None:
     found = load(holder.home)
     assert found.number == 2
     assert found.public == holder.public
-    assert found.key_hash == context_hash((holder.home / "public.context").read_bytes())
+    assert found.key_hash == context_hash(found.public)
+    assert found.card.to_bytes() == (holder.home / "public.card").read_bytes()
     assert found.identity.private_bytes_raw() == holder.identity.private_bytes_raw()
     assert found.pins.coordinator.public_bytes_raw() == pins().coordinator.public_bytes_raw()
-    assert (found.pins.population, found.pins.n_floor, found.pins.z_floor) == (
-        "test-federation",
-        3,
-        0.3,
-    )
+    assert found.pins.to_json() == holder.pins.to_json() == pins().to_json()
 
 
 def test_the_card_is_signed(holder: KeyHolder) -> None:
-    card = SignedRecord.from_bytes((holder.home / "card.json").read_bytes())
-    body = card.verified(CARD_TYPE, holder.identity.public_key())
-    assert body["holder"] == 2
+    card = HolderCard.from_bytes((holder.home / "public.card").read_bytes())
+    body = card.record.verified(CARD_TYPE, holder.identity.public_key())
+    assert body["holder"] == card.number == 2
     assert body["context_hash"] == holder.key_hash
+    assert holder.name == b64(card.identity.public_bytes_raw())
+
+
+def test_anothers_card_in_its_place(holder: KeyHolder, tmp_path: Path) -> None:
+    other = create(tmp_path / "other", number=2, pins=pins())
+    (holder.home / "public.card").write_bytes(other.card.to_bytes())
+    with pytest.raises(InvalidInputError, match="not the card of the identity.*rotate"):
+        load(holder.home)
+
+
+def test_a_home_without_its_opening_key_loads(holder: KeyHolder) -> None:
+    """A restored one: backups hold none."""
+    (holder.home / "opening.key").unlink()
+    assert load(holder.home).opening is None
+
+
+def test_a_key_holder_shows_no_secret(holder: KeyHolder) -> None:
+    assert repr(holder) == f"KeyHolder(number=2, identity={holder.name})"
 
 
 def test_keys_are_never_overwritten(holder: KeyHolder) -> None:
@@ -82,7 +99,21 @@ def test_not_even_one_that_is_left_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "changes", "message"),
-    [(0, {}, "got 0"), (4, {}, "got 4"), (1, {"n_floor": 1}, "n_floor >= 2, got 1")],
+    [
+        (0, {}, "got 0"),
+        (4, {}, "got 4"),
+        (1, {"n_floor": 1}, "n_floor >= 2, got 1"),
+        (1, {"z_floor": -0.1}, "z_floor >= 0, got -0.1"),
+        (1, {"z_floor": float("nan")}, "z_floor >= 0, got nan"),
+        (1, {"epsilon_cap": 0.0}, "epsilon_cap > 0, got 0.0"),
+        (1, {"epsilon_cap": float("nan")}, "epsilon_cap > 0, got nan"),
+        (1, {"epsilon_cap": float("inf")}, "epsilon_cap > 0, got inf"),
+        (1, {"delta_cap": 0.0}, "delta_cap <= 0.001, got 0.0"),
+        (1, {"delta_cap": 0.1}, "got 0.1"),
+        (1, {"max_dimension": 0}, "got 0"),
+        (1, {"max_dimension": 2**25}, "got 33554432"),
+        (1, {"schemes": ()}, "at least one scheme"),
+    ],
 )
 def test_bad_settings_create_nothing(
     tmp_path: Path, number: int, changes: dict[str, Any], message: str
@@ -99,7 +130,19 @@ def test_no_home(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"n_floor": 1}, {"holder": 4}, {"z_floor": -1}, {"coordinator": "x"}, {"consent": 1}],
+    [
+        {"n_floor": 1},
+        {"holder": 4},
+        {"z_floor": -1},
+        {"coordinator": "x"},
+        {"consent": 1},
+        {"epsilon_cap": 0},
+        {"delta_cap": 0.5},
+        {"schemes": ["plain-sum"]},
+        {"schemes": []},
+        {"allow_experimental": "yes"},
+        {"max_dimension": 2**30},
+    ],
 )
 def test_edited_settings(holder: KeyHolder, changes: dict[str, Any]) -> None:
     path = holder.home / "keyholder.json"

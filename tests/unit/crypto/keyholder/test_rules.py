@@ -51,8 +51,8 @@ def test_parts_of_two_holders_make_the_sum(holders: Holders, tmp_path: Path) -> 
         public_keys=[h.public for h in holders],
         key_hashes=[h.key_hash for h in holders],
     )
-    assert scheme.combine(parts).tolist() == made.expected
-    assert scheme.combine(parts[1:]).tolist() == made.expected
+    assert scheme.combine(made.total, parts).tolist() == made.expected
+    assert scheme.combine(made.total, parts[1:]).tolist() == made.expected
 
 
 class TestRefusals:

@@ -12,11 +12,11 @@ from starlette.types import Message
 from consent.service.inprocess import InProcessTransport
 from crypto.errors import WireError
 from crypto.keyholder import service
-from crypto.keyholder.home import CARD_TYPE, KeyHolder
+from crypto.holder_card import HolderCard
+from crypto.keyholder.home import KeyHolder
 from crypto.keyholder.service import create_app
 from crypto.opening import MEDIA_TYPE, decode_part
-from crypto.sums.share_sum.context import context_hash
-from crypto.wire import SignedRecord, b64, pack_frames
+from crypto.wire import b64, pack_frames
 from tests.unit.crypto.keyholder.stage import make_round
 from tests.unit.crypto.samples import NOW, plan
 
@@ -58,9 +58,8 @@ def test_a_restarted_service_repeats_itself(http: httpx.Client, holders: Holders
 
 def test_public_routes(http: httpx.Client, holders: Holders) -> None:
     assert http.get("/v1/healthz").json() == {"ready": True, "holder": 1}
-    card = SignedRecord.from_json(http.get("/v1/card").json())
-    body = card.verified(CARD_TYPE, holders[0].identity.public_key())
-    assert context_hash(http.get("/v1/context").content) == body["context_hash"]
+    assert HolderCard.from_bytes(http.get("/v1/card").content) == holders[0].card
+    assert http.get("/v1/votes/1").status_code == 404
 
 
 def test_refusals_have_plain_statuses(http: httpx.Client, holders: Holders) -> None:
@@ -101,17 +100,16 @@ def test_garbage_is_the_senders_fault(http: httpx.Client, data: bytes) -> None:
 
 
 def test_oversize_bodies_are_refused_unread(
-    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    holders: Holders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "_MAX_BODY", 1000)
-    assert http.post("/v1/open", content=b"x" * 1001).json()["detail"].endswith("1000 bytes.")
-    assert http.post("/v1/open", content=b"x" * 1001).status_code == 400
+    with serving(holders[0]) as http:
+        answer = http.post("/v1/open", content=b"x" * 1001)
+        assert answer.status_code == 400
+        assert answer.json()["detail"].endswith("1000 bytes.")
 
 
-def test_bodies_of_unknown_length_are_cut_off_as_they_arrive(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(service, "_MAX_BODY", 1000)
+def test_bodies_of_unknown_length_are_cut_off_as_they_arrive() -> None:
     taken: list[int] = []
 
     async def receive() -> Message:
@@ -120,12 +118,20 @@ def test_bodies_of_unknown_length_are_cut_off_as_they_arrive(
 
     request = Request({"type": "http", "method": "POST", "headers": []}, receive)
     with pytest.raises(WireError, match="at most 1000"):
-        anyio.run(service._read, request)
+        anyio.run(service._read, request, 1000)
     assert len(taken) == 2
 
 
 def test_there_is_nothing_else(http: httpx.Client) -> None:
-    for path in ("/", "/docs", "/openapi.json", "/v1/register", "/v1/opening.key", "/v1/open/.."):
+    for path in (
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/v1/register",
+        "/v1/opening.key",
+        "/v1/context",
+        "/v1/open/..",
+    ):
         assert http.get(path).status_code in {404, 405}
     for method in ("PUT", "DELETE", "PATCH", "GET"):
         assert http.request(method, "/v1/open").status_code == 405
@@ -134,6 +140,7 @@ def test_there_is_nothing_else(http: httpx.Client) -> None:
 def test_no_secret_ever_travels(http: httpx.Client, holders: Holders) -> None:
     holder, made = holders[0], make_round(holders)
     identity = holder.identity.private_bytes_raw()
+    assert holder.opening is not None
     opening = holder.opening.to_bytes()
     # The secret part: what the secret file has and the public context has not.
     piece = next(
@@ -141,7 +148,7 @@ def test_no_secret_ever_travels(http: httpx.Client, holders: Holders) -> None:
         for start in range(len(opening) // 2, len(opening), 64)
         if opening[start : start + 64] not in holder.public
     )
-    answers = [http.get(path) for path in ("/v1/healthz", "/v1/card", "/v1/context")]
+    answers = [http.get(path) for path in ("/v1/healthz", "/v1/card", "/v1/votes/1")]
     answers += [
         http.post("/v1/open", content=data)
         for data in (
@@ -151,7 +158,7 @@ def test_no_secret_ever_travels(http: httpx.Client, holders: Holders) -> None:
             b"garbage",
         )
     ]
-    assert {answer.status_code for answer in answers} == {200, 400, 409, 422}
+    assert {answer.status_code for answer in answers} == {200, 400, 404, 409, 422}
     for answer in answers:
         everything = answer.content + str(answer.headers).encode()
         for secret in (identity, b64(identity).encode(), identity.hex().encode(), piece):
