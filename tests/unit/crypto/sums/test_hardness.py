@@ -11,7 +11,7 @@ import math
 
 import pytest
 
-from crypto.sums.compact_sum.parameters import ERROR_STDDEV, MODULUS_BITS, RING_DEGREE
+from crypto.sums.compact_sum.parameters import RING_DEGREE, SIGMA
 
 
 def root_hermite(block: int) -> float:
@@ -47,13 +47,11 @@ def after_hints(stddev: float) -> float:
 
 
 def test_hints_leave_half() -> None:
-    assert after_hints(ERROR_STDDEV) == pytest.approx(4.0)
+    assert after_hints(SIGMA) == pytest.approx(4.0)
 
 
 def test_the_parameters_are_far_above_128_bits() -> None:
-    block = block_size(
-        degree=RING_DEGREE, modulus_bits=MODULUS_BITS, stddev=after_hints(ERROR_STDDEV)
-    )
+    block = block_size(degree=RING_DEGREE, modulus_bits=32, stddev=after_hints(SIGMA))
     assert block == pytest.approx(766, abs=10)
     assert 0.292 * block > 200
     assert 0.265 * block > 190
