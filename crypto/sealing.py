@@ -5,7 +5,7 @@ the public BFV contexts of pinned cards, else the round keys that pinned identit
 exactly this round.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,7 +21,10 @@ from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.scheme import PieceSum
 from crypto.wire import SignedRecord
 
-_PIECED: Final = {Scheme.PIECE_SUM: PieceSum, Scheme.COMPACT_SUM: CompactSum}
+_PIECED: Final[Mapping[Scheme, type[PieceSum] | type[CompactSum]]] = {
+    Scheme.PIECE_SUM: PieceSum,
+    Scheme.COMPACT_SUM: CompactSum,
+}
 
 
 def round_public_keys(
@@ -51,10 +54,9 @@ def round_public_keys(
 
 def pieced_sum(plan: PrivacyPlan, context: str, keys: Sequence[RoundPublicKey]) -> SecureSum:
     """The piece sum or compact sum of a round under checked round keys."""
-    made: SecureSum = _PIECED[plan.scheme](
+    return _PIECED[plan.scheme](
         context=context, dimension=plan.dimension, layout=plan.layout, keys=keys
     )
-    return made
 
 
 def share_sum(plan: PrivacyPlan, context: str, cards: Sequence[HolderCard]) -> SecureSum:
