@@ -9,7 +9,13 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from crypto.dp.accounting import GaussianRelease, Release, SkellamRelease, epsilon
+from crypto.dp.accounting import (
+    GaussianRelease,
+    Release,
+    SampledRelease,
+    SkellamRelease,
+    epsilon,
+)
 from crypto.dp.plan_checks import check_plan
 from crypto.dp.plan_terms import (
     CENTRED_VARIANCE,
@@ -167,6 +173,13 @@ class PrivacyPlan:
     @property
     def release(self) -> Release:
         """The described release of one round, for the accountant."""
+        base = self._mechanism
+        if not self.private or self.sampling is Sampling.ALL:
+            return base
+        return SampledRelease(base=base, rate=self.sampling_rate)
+
+    @property
+    def _mechanism(self) -> SkellamRelease | GaussianRelease:
         if not self.private or self.noise is NoiseSet.SKELLAM:
             return SkellamRelease(
                 variance=self.variance,

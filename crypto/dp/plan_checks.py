@@ -93,8 +93,10 @@ def _integers(plan: "PrivacyPlan") -> None:
 
 
 def _participation(plan: "PrivacyPlan") -> None:
-    _require(plan.sampling is Sampling.ALL, f"sampling={plan.sampling.value} is 'all'")
-    _require(plan.sampling_rate == 1.0, f"sampling_rate={plan.sampling_rate} == 1")
+    if plan.sampling is Sampling.ALL:
+        _require(plan.sampling_rate == 1.0, f"sampling_rate={plan.sampling_rate} == 1 with 'all'")
+    else:
+        _require(0 < plan.sampling_rate < 1, f"0 < sampling_rate={plan.sampling_rate} < 1")
     _require(plan.bands == 1, f"bands={plan.bands} == 1")
     _require(plan.separation == 1, f"separation={plan.separation} == 1")
 
