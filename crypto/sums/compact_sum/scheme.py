@@ -42,7 +42,7 @@ from crypto.sums.pieces.split import WordArray
 from crypto.update import IntArray, NoisedUpdate, PartSum, SealedSum, SealedUpdate
 
 _ERROR: Final = DiscreteGaussian(SIGMA)
-_BATCH: Final = 32  # blocks at a time: what is in flight stays in the processor's cache
+_BATCH: Final = 8  # blocks at a time: more would leave the processor's cache
 
 
 class CompactSum:
