@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from client.connection import disconnect, mount, unmount
+from client.connection import connect, disconnect, mount, unmount
 from consent.service.app import create_app as consent_app
 from consent.service.inprocess import InProcessTransport
 from consent.service.settings import Settings
 from crypto.errors import FedcartError
 from crypto.keyholder.home import load
+from crypto.keyholder.peers import HttpVotes, Peer, read_card, set_peers
 from crypto.keyholder.service import create_app as holder_app
+from simulations.engine.processes import free_ports
 
 START_S = 60.0
 STOP_S = 10.0
@@ -59,8 +61,13 @@ def running(
         if not processes:
             yield _mounted(consent_home, holder_homes, stack)
             return
+        ports = free_ports(len(holder_homes))
+        introduce(holder_homes, [f"http://127.0.0.1:{port}" for port in ports])
         commands = [["consent", "serve", "--home", str(consent_home), "--port", "0"]]
-        commands += [["keyholder", "serve", "--home", str(home)] for home in holder_homes]
+        commands += [
+            ["keyholder", "serve", "--home", str(home), "--port", str(port)]
+            for home, port in zip(holder_homes, ports, strict=True)
+        ]
         names = ["consent", *(f"keyholder-{k}" for k in range(1, len(holder_homes) + 1))]
         started = [
             stack.enter_context(process(command, log=logs and logs / f"{name}.log"))
@@ -75,12 +82,24 @@ def running(
         yield services[0], services[1:]
 
 
+def introduce(homes: Sequence[Path], urls: Sequence[str]) -> None:
+    """Tell key holders of each other: each pins the identities of the other two."""
+    peers = []
+    for home, url in zip(homes, urls, strict=True):
+        card = read_card(home)
+        peers.append(Peer(number=card.number, identity=card.identity, url=url))
+    for place, home in enumerate(homes):
+        set_peers(home, [*peers[:place], *peers[place + 1 :]])
+
+
 def _mounted(
     consent_home: Path, holder_homes: Sequence[Path], stack: ExitStack
 ) -> tuple[Service, list[Service]]:
     apps = {"http://consent.in-process": consent_app(Settings.load(consent_home))}
-    for number, home in enumerate(holder_homes, start=1):
-        apps[f"http://keyholder-{number}.in-process"] = holder_app(load(home))
+    urls = [f"http://keyholder-{number}.in-process" for number in range(1, 1 + len(holder_homes))]
+    introduce(holder_homes, urls)
+    for url, home in zip(urls, holder_homes, strict=True):
+        apps[url] = holder_app(load(home), source=HttpVotes(connect))
     for url, app in apps.items():
         transport = InProcessTransport(app)
         stack.callback(transport.close)

@@ -26,6 +26,7 @@ from consent.service.principals import Role
 from consent.service.quotas import Quotas
 from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
+from crypto.dp.plan_terms import MAX_DELTA
 from crypto.keyholder.home import KeyHolder, Pins, create
 from crypto.sums.interface import HOLDERS
 from crypto.sums.schemes import Scheme
@@ -43,6 +44,7 @@ POPULATION = "fedcart-simulation"
 # No manifest may ask a client or key holder for less than this, if privacy is on.
 N_FLOOR = 3
 Z_FLOOR = 0.3
+NO_CAP = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,9 @@ def make_keys(folder: Path, *, private: bool, z_floor: float = Z_FLOOR) -> Keys:
         population=POPULATION,
         n_floor=N_FLOOR,
         z_floor=z_floor if private else 0.0,
+        epsilon_cap=NO_CAP,  # a scenario may try any budget
+        delta_cap=MAX_DELTA,
+        allow_experimental=True,
     )
     holders = tuple(
         create(folder / f"keyholder-{number}", number=number, pins=pins)
