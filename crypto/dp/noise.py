@@ -5,11 +5,12 @@ A client's vector gets the client's noise, a key holder's entry is noise alone. 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from crypto.dp.correlated import entry_centre
 from crypto.dp.gaussian import centred
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
@@ -91,27 +92,44 @@ def add_centred_noise(
     return NoisedUpdate(values=values, shoppers=shoppers, door=NOISE_DOOR)
 
 
-def holder_noise(*, plan: PrivacyPlan, rng: SecureRandom) -> NoisedUpdate:
+def holder_noise(
+    *, plan: PrivacyPlan, rng: SecureRandom, number: int = 0, past: Sequence[IntArray] = ()
+) -> NoisedUpdate:
     """A key holder's own entry: noise of variance μ / 2, no shopper.
 
     Guarantee: the entries of two honest key holders together have variance μ, the plan's, whatever
-    clients do. Skellam in set A, discrete Gaussian in set B.
+    clients do. Skellam in set A, discrete Gaussian in set B and with bands.
+
+    Args:
+        plan: of the round.
+        rng: the stream.
+        number: of the round in its run, from 0; it matters with bands alone.
+        past: values of the entries this key holder drew for the ``bands - 1`` rounds before, oldest
+            first, fewer at the start of a run, none without bands. They stay secret.
 
     Raises:
-        ValueError: a scheme in which key holders add no noise.
+        ValueError: a scheme in which key holders add no noise, or earlier entries that are missing
+            or too many.
     """
     if not plan.scheme.votes:
         raise ValueError(f"In a {plan.scheme.value} key holders add no noise; the clients do.")
-    return NoisedUpdate(values=_holder_values(plan, rng), shoppers=0, door=NOISE_DOOR)
+    expected = min(number, plan.bands - 1)
+    if len(past) != expected or any(entry.size != plan.padded_dimension for entry in past):
+        raise ValueError(
+            f"Round {number} needs {expected} earlier entries of {plan.padded_dimension} values; a "
+            "key holder that lost them starts a new run."
+        )
+    return NoisedUpdate(values=_holder_values(plan, past, rng), shoppers=0, door=NOISE_DOOR)
 
 
-def _holder_values(plan: PrivacyPlan, rng: SecureRandom) -> IntArray:
+def _holder_values(plan: PrivacyPlan, past: Sequence[IntArray], rng: SecureRandom) -> IntArray:
     size = plan.padded_dimension
     if not plan.private:
         return np.zeros(size, dtype=np.int64)
-    if plan.noise is NoiseSet.SKELLAM:
+    if plan.noise is NoiseSet.SKELLAM and plan.bands == 1:
         return sample_skellam(plan.holder_variance, size, rng)
-    return centred(np.zeros(size), math.sqrt(plan.holder_variance), rng)
+    centres = entry_centre(plan.bands, past) if past else np.zeros(size)
+    return centred(centres, math.sqrt(plan.holder_variance), rng)
 
 
 def _require_set(plan: PrivacyPlan, expected: NoiseSet, other: str) -> None:

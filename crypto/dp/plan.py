@@ -9,13 +9,9 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from crypto.dp.accounting import (
-    GaussianRelease,
-    Release,
-    SampledRelease,
-    SkellamRelease,
-    epsilon,
-)
+from crypto.dp.accounting import Release, epsilon
+from crypto.dp.correlated import growth
+from crypto.dp.mechanism import release_of
 from crypto.dp.plan_checks import check_plan
 from crypto.dp.plan_terms import (
     CENTRED_VARIANCE,
@@ -27,8 +23,7 @@ from crypto.dp.plan_terms import (
     Sampling,
 )
 from crypto.dp.rotation import padded
-from crypto.dp.rounding import l1_bound, squared_l2_bound
-from crypto.dp.smoothing import centred_excess
+from crypto.dp.rounding import squared_l2_bound
 from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
 from crypto.errors import PlanError, WireError
 from crypto.sums.interface import HOLDERS, Scheme
@@ -126,7 +121,10 @@ class PrivacyPlan:
 
     @property
     def holder_variance(self) -> float:
-        """Variance of one key holder's entry: μ / 2, so that the two honest ones guarantee μ."""
+        """Variance of one key holder's entry: μ / 2, so that the two honest ones guarantee μ.
+
+        With bands it is that of each round's fresh part.
+        """
         return self.variance / (HOLDERS - CORRUPT_HOLDERS) if self.scheme.votes else 0.0
 
     @property
@@ -138,16 +136,20 @@ class PrivacyPlan:
         share = self.client_noise * self.variance / (self.min_clients - self.max_colluders)
         return share if self.noise is NoiseSet.SKELLAM else max(CENTRED_VARIANCE, share)
 
-    def _sum_variance(self, clients: int) -> float:
+    def _sum_variance(self, clients: int, rounds: int) -> float:
         holders = HOLDERS if self.scheme.votes else 0
-        return self.client_variance * clients + self.holder_variance * holders
+        banded = growth(self.bands, rounds)
+        return self.client_variance * clients + self.holder_variance * holders * banded
 
-    def noise_stddev(self, clients: int) -> float:
+    def noise_stddev(self, clients: int, *, number: int | None = None) -> float:
         """Std of the noise in a sum over ``clients`` clients, in the contribution's units.
 
-        The entries of all three key holders are in it, where key holders add noise.
+        The entries of all three key holders are in it, where key holders add noise. With bands it
+        grows over the rounds: it is that of round ``number``, of the last one without it. (Sums
+        over rounds have less than independent noise would give; see ``crypto.dp.correlated``.)
         """
-        return math.sqrt(self._sum_variance(clients)) * self.clipping_norm / self.scale
+        rounds = self.rounds if number is None else number + 1
+        return math.sqrt(self._sum_variance(clients, rounds)) * self.clipping_norm / self.scale
 
     @property
     def largest_sum(self) -> float:
@@ -163,7 +165,7 @@ class PrivacyPlan:
             dimension=dimension,
             rounded=self.noise is NoiseSet.SKELLAM,
         )
-        return aligned + skellam_tail(self._sum_variance(self.max_clients), dimension)
+        return aligned + skellam_tail(self._sum_variance(self.max_clients, self.rounds), dimension)
 
     @property
     def private(self) -> bool:
@@ -172,38 +174,26 @@ class PrivacyPlan:
 
     @property
     def release(self) -> Release:
-        """The described release of one round, for the accountant."""
-        base = self._mechanism
-        if not self.private or self.sampling is Sampling.ALL:
-            return base
-        return SampledRelease(base=base, rate=self.sampling_rate)
+        """The described release of one round to a shopper who takes part, for the accountant."""
+        return release_of(self)
 
-    @property
-    def _mechanism(self) -> SkellamRelease | GaussianRelease:
-        if not self.private or self.noise is NoiseSet.SKELLAM:
-            return SkellamRelease(
-                variance=self.variance,
-                squared_l2=self.squared_sensitivity,
-                l1=l1_bound(self.scale, self.padded_dimension),
-            )
-        return GaussianRelease(
-            variance=self.variance,
-            squared_l2=self.squared_sensitivity,
-            excess=self.integer_excess,
-        )
+    def charges(self, number: int) -> list[Release]:
+        """What round ``number`` of the run, counted from 0, costs ledgers of tasks or populations.
 
-    @property
-    def integer_excess(self) -> float:
-        """Set B: what integers cost beyond a continuous Gaussian, nats at every order."""
-        return centred_excess(
-            variance=self.variance,
-            client_variance=self.client_variance,
-            dimension=self.padded_dimension,
-        )
+        A shopper takes part at most once in ``separation`` rounds, so in at most as many of the
+        first t rounds as there are multiples of it below t: those rounds are charged, others are
+        free. A shopper's own ledger is charged ``release`` whenever she takes part instead.
+
+        Raises:
+            PlanError: a round that the plan does not have.
+        """
+        if not 0 <= number < self.rounds:
+            raise PlanError(f"Expected 0 <= round {number} < rounds={self.rounds}: plan a new run.")
+        return [self.release] if number % self.separation == 0 else []
 
     def releases(self) -> list[Release]:
-        """The described releases of all rounds."""
-        return [self.release] * self.rounds
+        """The described releases that all rounds are charged with."""
+        return [self.release] * -(-self.rounds // self.separation)
 
     def round_epsilon(self) -> float:
         """ε of one round at ``delta``, as its manifest states it."""

@@ -4,6 +4,8 @@ import math
 from typing import TYPE_CHECKING
 
 from crypto.dp.clipping import MAX_CLIPPING_NORM, MIN_CLIPPING_NORM
+from crypto.dp.correlated import coefficients
+from crypto.dp.mechanism import integer_excess
 from crypto.dp.plan_terms import MAX_CLIENT_NOISE, MAX_DELTA, SCALES, Sampling
 from crypto.dp.rotation import MAX_DIMENSION
 from crypto.dp.smoothing import MAX_EXCESS
@@ -83,10 +85,10 @@ def _noise(plan: "PrivacyPlan") -> None:
 
 
 def _integers(plan: "PrivacyPlan") -> None:
-    if plan.private and not plan.integer_excess <= MAX_EXCESS:
+    if plan.private and not integer_excess(plan) <= MAX_EXCESS:
         raise PlanError(
             f"With noise_multiplier={plan.noise_multiplier:g} at scale={plan.scale} set B's noise "
-            f"is too narrow for integers: they may cost {plan.integer_excess:.1e} beyond the "
+            f"is too narrow for integers: they may cost {integer_excess(plan):.1e} beyond the "
             f"accounted divergence, at most {MAX_EXCESS:g} is left out; raise either, or "
             "client_noise."
         )
@@ -97,8 +99,32 @@ def _participation(plan: "PrivacyPlan") -> None:
         _require(plan.sampling_rate == 1.0, f"sampling_rate={plan.sampling_rate} == 1 with 'all'")
     else:
         _require(0 < plan.sampling_rate < 1, f"0 < sampling_rate={plan.sampling_rate} < 1")
-    _require(plan.bands == 1, f"bands={plan.bands} == 1")
-    _require(plan.separation == 1, f"separation={plan.separation} == 1")
+        _require(
+            plan.separation == 1,
+            f"separation={plan.separation} == 1 with {plan.sampling.value}: all send in all rounds",
+        )
+    _require(plan.separation >= 1, f"separation={plan.separation} >= 1")
+    if plan.bands > 1:
+        _bands(plan)
+
+
+def _bands(plan: "PrivacyPlan") -> None:
+    coefficients(plan.bands)
+    _require(
+        plan.scheme.votes and plan.noise is NoiseSet.SKELLAM,
+        f"bands={plan.bands} == 1 for {plan.scheme.value} and {plan.noise.value}: key holders "
+        "add banded noise, to whole vectors of set A",
+    )
+    _require(
+        plan.separation >= plan.bands,
+        f"separation={plan.separation} >= bands={plan.bands}",
+    )
+    _require(
+        not plan.private or integer_excess(plan) <= MAX_EXCESS,
+        f"noise_multiplier={plan.noise_multiplier:g} to be larger: banded noise this narrow may "
+        f"cost {integer_excess(plan):.1e} beyond the accounted divergence, at most {MAX_EXCESS:g} "
+        "is left out",
+    )
 
 
 def _fields(plan: "PrivacyPlan") -> None:
