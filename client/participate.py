@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import httpx
+import numpy as np
 
 from client.contributions.registry import contribute as contribution_of
 from client.events import EventStore
@@ -15,7 +16,7 @@ from client.holds import Holds
 from client.home import ClientHome, Trust
 from client.outbox import Contribution, Outbox
 from client.protect import protect
-from client.register import Cap, charge, enter_round
+from client.register import Cap, Charge, charge, enter_round
 from consent.client import ConsentClient
 from consent.purpose import Purpose
 from consent.tasks.catalogue import Catalogue
@@ -27,7 +28,9 @@ from consent.tasks.task import (
     parse_task,
 )
 from crypto.acceptance import check_accepts
+from crypto.dp.coin import coin
 from crypto.dp.conversion import device_epsilon
+from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.errors import ConsentError, RoundError
 from crypto.grant_list import pack_grants
@@ -136,16 +139,17 @@ def contribute(
         context=context,
         epsilon=manifest.epsilon,
     )
+    rng = SecureRandom()
     with EventStore.open(home.events) as store:
         gateway = Gateway(store, consent, holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
-            _contributions(gateway, grants, task, home.trust.load_catalogue()),
+            _contributions(gateway, grants, task, home.trust.load_catalogue(), manifest.plan, rng),
             plan=manifest.plan,
             context=context,
             scheme=scheme,
             sender=public_bytes(home.identity.public_key()),
-            rng=SecureRandom(),
+            rng=rng,
         )
     tokens = tuple(item.token for item in grants)
     made = Contribution(
@@ -192,21 +196,33 @@ def _within_caps(
         charge(
             home.register,
             [item.shopper for item in grants],
-            context=context,
-            release=manifest.plan.release,
+            Charge(
+                context=context,
+                release=manifest.plan.release,
+                run="/".join((manifest.population, manifest.task, manifest.run or context)),
+                number=manifest.number,
+                separation=manifest.plan.separation,
+            ),
             cap=cap,
         )
     )
     if not within:
         raise UnfitRoundError(
             "This client refuses the round: it would cost its shoppers more privacy than they "
-            "allow in all."
+            "allow in all, or follows too soon on one that they took part in."
         )
     return [item for item in grants if item.shopper in within]
 
 
 def _contributions(
-    gateway: Gateway, grants: Sequence[ShopperGrant], task: Task, catalogue: Catalogue
+    gateway: Gateway,
+    grants: Sequence[ShopperGrant],
+    task: Task,
+    catalogue: Catalogue,
+    plan: PrivacyPlan,
+    rng: SecureRandom,
 ) -> Iterator[RawUpdate]:
+    """Each shopper's vector, or zeros where her private coin leaves her out of this round."""
     for events in gateway.hand_over(grants, Purpose.TRAIN):
-        yield RawUpdate(contribution_of(task, events, catalogue))
+        values = contribution_of(task, events, catalogue)
+        yield RawUpdate(values if coin(plan, rng=rng) else np.zeros_like(values))

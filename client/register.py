@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from crypto.dp.accounting import Release, release_from_json, release_to_json
+from crypto.dp.budget import admit
 from crypto.dp.conversion import device_epsilon
-from crypto.errors import RoundError
+from crypto.dp.correlated import may_take_part
+from crypto.errors import BudgetError, RoundError
 
 MAX_SENDS: Final = 2
 _SCHEMA = (
@@ -27,6 +29,7 @@ _SCHEMA = (
     ) STRICT""",
     """CREATE TABLE IF NOT EXISTS charged (
         shopper TEXT NOT NULL, context TEXT NOT NULL, release TEXT NOT NULL,
+        run TEXT NOT NULL, number INTEGER NOT NULL,
         PRIMARY KEY (shopper, context)
     ) STRICT""",
 )
@@ -70,31 +73,66 @@ def _enter(
     return int(sends) + 1
 
 
-def charge(
-    path: Path, shoppers: Sequence[str], *, context: str, release: Release, cap: Cap
-) -> list[str]:
-    """Charge a round to shoppers, and return those whose caps allow it, in the same order.
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What a round costs each shopper, and where it stands.
 
-    One who is charged for this round already is not charged again.
+    Attributes:
+        context: the round's.
+        release: what it releases about one who takes part.
+        run, number: its run (unique among populations and tasks) and its place there.
+        separation: how many rounds of the run lie between two participations of a shopper.
+    """
+
+    context: str
+    release: Release
+    run: str
+    number: int
+    separation: int
+
+
+def charge(path: Path, shoppers: Sequence[str], entry: Charge, *, cap: Cap) -> list[str]:
+    """Charge a round to shoppers, and return those who may take part, in the same order.
+
+    Left out is whose cap it would pass, and who took part in this run too few rounds before. One
+    who is charged for this round already is not charged again.
 
     Raises:
         RoundError: the disk says no; nothing is sent then.
     """
-    text = json.dumps(release_to_json(release), sort_keys=True)
-    within = []
-    costs: dict[tuple[str, ...], float] = {}
+    text = json.dumps(release_to_json(entry.release), sort_keys=True)
+    within: list[str] = []
+    allowed: dict[tuple[str, ...], bool] = {}  # a store's shoppers share most histories
     with _writing(path) as db:
         for shopper in shoppers:
             spent = _charges(db, shopper)
-            if context not in spent:
-                history = (*sorted(spent.values()), text)
-                if history not in costs:
-                    costs[history] = _cost(history, cap)
-                if cap.epsilon is not None and costs[history] > cap.epsilon * (1 + 1e-9):
+            if entry.context not in spent:
+                history = tuple(sorted(spent.values()))
+                if history not in allowed:
+                    allowed[history] = _admits(history, entry.release, cap)
+                if not allowed[history] or not _separated(db, shopper, entry):
                     continue
-                db.execute("INSERT INTO charged VALUES (?, ?, ?)", (shopper, context, text))
+                row = (shopper, entry.context, text, entry.run, entry.number)
+                db.execute("INSERT INTO charged VALUES (?, ?, ?, ?, ?)", row)
             within.append(shopper)
     return within
+
+
+def _admits(history: Sequence[str], release: Release, cap: Cap) -> bool:
+    if cap.epsilon is None:
+        return True
+    try:
+        admit(_parsed(history), [release], cap=cap.epsilon, delta=cap.delta)
+    except BudgetError:
+        return False
+    return True
+
+
+def _separated(db: sqlite3.Connection, shopper: str, entry: Charge) -> bool:
+    (last,) = db.execute(
+        "SELECT max(number) FROM charged WHERE shopper = ? AND run = ?", (shopper, entry.run)
+    ).fetchone()
+    return may_take_part(separation=entry.separation, number=entry.number, previous=last)
 
 
 def spent_by(path: Path, shopper: str, *, delta: float) -> float:
@@ -102,8 +140,8 @@ def spent_by(path: Path, shopper: str, *, delta: float) -> float:
     if not path.is_file():
         return 0.0
     with _writing(path) as db:
-        history = tuple(sorted(_charges(db, shopper).values()))
-    return _cost(history, Cap(epsilon=None, delta=delta)) if history else 0.0
+        history = tuple(_charges(db, shopper).values())
+    return device_epsilon(_parsed(history), delta=delta)
 
 
 def _charges(db: sqlite3.Connection, shopper: str) -> dict[str, str]:
@@ -111,9 +149,8 @@ def _charges(db: sqlite3.Connection, shopper: str) -> dict[str, str]:
     return dict(db.execute(query, (shopper,)).fetchall())
 
 
-def _cost(history: Sequence[str], cap: Cap) -> float:
-    releases = [release_from_json(json.loads(text)) for text in history]
-    return device_epsilon(releases, delta=cap.delta)
+def _parsed(history: Sequence[str]) -> list[Release]:
+    return [release_from_json(json.loads(text)) for text in history]
 
 
 @contextmanager

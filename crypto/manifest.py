@@ -38,6 +38,9 @@ class Manifest:
         population: which federation; names key holders' registers and ledgers.
         task: name of the task; its ``parameters`` are parsed by ``consent.tasks.task``.
         round_id: unique within (population, task).
+        run, number: the run of ``plan.rounds`` rounds that this one belongs to, and its place in
+            it, from 0. Noise that cancels over rounds and separations between participations are
+            by run.
         previous: context of the task's manifest before this one, or ``NO_MANIFEST``; key holders
             refuse two manifests that follow the same one.
         catalogue: hash of the item list that indices refer to.
@@ -55,6 +58,8 @@ class Manifest:
     population: str
     task: str
     round_id: str
+    run: str = ""
+    number: int = 0
     previous: str = NO_MANIFEST
     parameters: dict[str, Any]
     catalogue: str
@@ -75,6 +80,13 @@ class Manifest:
                     f"{name!r} is no name: 1 to 128 letters, digits, dots, dashes, underscores; "
                     "the first a letter or digit."
                 )
+        if not 0 <= self.number < self.plan.rounds:
+            raise WireError(
+                f"Round number {self.number} of a run with {self.plan.rounds} rounds: plan a new "
+                "run."
+            )
+        if self.plan.rounds > 1 and not _NAME.fullmatch(self.run):
+            raise WireError("A round of a run with several rounds names its run.")
         if len(set(self.key_hashes)) != HOLDERS:
             raise WireError(f"A manifest names {HOLDERS} different key holder keys.")
         if not self.opens < self.closes:
@@ -98,6 +110,8 @@ class Manifest:
             "population": self.population,
             "task": self.task,
             "round": self.round_id,
+            "run": self.run,
+            "number": self.number,
             "previous": self.previous,
             "parameters": self.parameters,
             "catalogue": self.catalogue,
@@ -142,6 +156,8 @@ class Manifest:
             population=get_str(body, "population"),
             task=get_str(body, "task"),
             round_id=get_str(body, "round"),
+            run=get_str(body, "run"),
+            number=get_int(body, "number", low=0, high=2**40),
             previous=get_str(body, "previous"),
             parameters=parameters,
             catalogue=get_str(body, "catalogue"),

@@ -35,7 +35,7 @@ from server.collect import Collector, Progress, Tally
 from server.journal import Journal
 from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
-from server.planning import Planner
+from server.planning import ONLY, Planner, Spot
 from server.record import Watch, record_of
 from server.registry import Registry, Release
 from server.reports import report
@@ -90,6 +90,7 @@ def run_round(
     federation: Federation,
     *,
     round_id: str,
+    spot: Spot = ONLY,
 ) -> Release:
     """Run one round of one task to its release; returns the existing one if there is one.
 
@@ -107,7 +108,7 @@ def run_round(
         report(existing, federation.registry, federation.consent)
         return existing
     watch, tally = Watch(), Tally()
-    planned = _planner(federation, journal).plan(task, plan, round_id=round_id)
+    planned = _planner(federation, journal).plan(task, plan, round_id=round_id, spot=spot)
     federation.consent.publish_policy(planned.record, task=task.name, round_id=round_id)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
@@ -287,7 +288,7 @@ def _release(
         task=task.name,
         round_id=manifest.round_id,
         context=planned.context,
-        releases=[planned.plan.release],
+        releases=planned.plan.charges(manifest.number),
         now=int(federation.clock()),
     )
     watch.lap("reserve")

@@ -34,6 +34,18 @@ _UNTIMED: Final = {"opens": 0, "closes": 0, "previous": "", "code": "", "key_has
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Where a round stands: its run, and its number in it, from 0."""
+
+    run: str = ""
+    number: int = 0
+
+
+# The spot of a round that is a run by itself.
+ONLY: Final = Spot()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Planner:
     """Plans rounds into their journals. ``chain``: file with each task's last context."""
 
@@ -45,15 +57,17 @@ class Planner:
     timeout: float
     clock: Callable[[], float] = time.time
 
-    def plan(self, task: Task, plan: PrivacyPlan, *, round_id: str) -> PlannedRound:
+    def plan(self, task: Task, plan: PrivacyPlan, *, round_id: str, spot: Spot) -> PlannedRound:
         """The round as its journal has it, or planned now and written down.
 
         Raises:
             RoundError: it was begun under another plan, or a key holder does not take part.
         """
         record = self.journal.manifest
-        planned = self._fresh(task, plan, round_id) if record is None else self._found(record, task)
-        self._check_same(planned, task, plan)
+        planned = (
+            self._fresh(task, plan, round_id, spot) if record is None else self._found(record, task)
+        )
+        self._check_same(planned, task, plan, spot)
         if not plan.scheme.votes:
             return planned
         if not self.journal.accepts:
@@ -66,10 +80,15 @@ class Planner:
             accepts=self.journal.accepts,
         )
 
-    def _fresh(self, task: Task, plan: PrivacyPlan, round_id: str) -> PlannedRound:
+    def _fresh(self, task: Task, plan: PrivacyPlan, round_id: str, spot: Spot) -> PlannedRound:
         opens, closes = self._times(task, round_id, plan.scheme)
         place = RoundPlace(
-            round_id=round_id, opens=opens, closes=closes, previous=self._previous(task)
+            round_id=round_id,
+            opens=opens,
+            closes=closes,
+            previous=self._previous(task),
+            run=spot.run,
+            number=spot.number,
         )
         planned = plan_round(
             task,
@@ -111,9 +130,15 @@ class Planner:
             task=task, manifest=manifest, record=record, round_keys=self.journal.round_keys
         )
 
-    def _check_same(self, planned: PlannedRound, task: Task, plan: PrivacyPlan) -> None:
+    def _check_same(self, planned: PlannedRound, task: Task, plan: PrivacyPlan, spot: Spot) -> None:
         manifest = planned.manifest
-        place = RoundPlace(round_id=manifest.round_id, opens=manifest.opens, closes=manifest.closes)
+        place = RoundPlace(
+            round_id=manifest.round_id,
+            opens=manifest.opens,
+            closes=manifest.closes,
+            run=spot.run,
+            number=spot.number,
+        )
         wanted = plan_round(task, plan, place=place, terms=self.terms, key=self.identity).manifest
         if _timeless(manifest) != _timeless(wanted):
             raise RoundError(

@@ -65,12 +65,14 @@ class RoundTerms:
 
 @dataclass(frozen=True, kw_only=True)
 class RoundPlace:
-    """A round's id, its times (Unix seconds) and the context of the task's manifest before it."""
+    """A round's id, its times (Unix seconds) and its place: in a run, and after which manifest."""
 
     round_id: str
     opens: int
     closes: int
     previous: str = NO_MANIFEST
+    run: str = ""
+    number: int = 0
 
 
 def plan_round(
@@ -88,6 +90,8 @@ def plan_round(
         population=terms.population,
         task=task.name,
         round_id=place.round_id,
+        run=place.run,
+        number=place.number,
         previous=place.previous,
         parameters=task.to_json(),
         catalogue=terms.catalogue,
@@ -200,13 +204,16 @@ def require_cohort(clients: int, planned: PlannedRound) -> None:
 
 
 def release(integers: IntArray, planned: PlannedRound, commit: Commit) -> ReleasedSum:
-    """Bring the opened integer sum back to the contribution's units: unscale, then unrotate."""
+    """Bring the opened integer sum back to the contribution's units: unscale, then unrotate.
+
+    Where coins decided who is in the sum, it is divided by their rate: an estimate of everybody's.
+    """
     plan = planned.plan
     rotation = Rotation(planned.context, plan.dimension)
-    values = rotation.backward(integers.astype(np.float64) * (plan.clipping_norm / plan.scale))
+    unit = plan.clipping_norm / plan.scale / plan.sampling_rate
     return ReleasedSum(
-        values=values,
-        noise_stddev=plan.noise_stddev(commit.clients),
+        values=rotation.backward(integers.astype(np.float64) * unit),
+        noise_stddev=plan.noise_stddev(commit.clients) / plan.sampling_rate,
         clients=commit.clients,
         shoppers=commit.shoppers,
     )
