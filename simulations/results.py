@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from consent.tasks.task import TaskName
+from server.record import how_accounted
 from server.registry import Release
 from simulations.engine.run import Outcome
 from simulations.engine.scenario import Scenario, shipped
@@ -67,7 +68,7 @@ def _privacy(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
         "delta": scenario.privacy.delta,
         "unit": first.privacy_unit,
         "adjacency": first.adjacency,
-        "accountant": "dp-accounting RDP, Skellam bound (Agarwal, Kairouz, Liu 2021)",
+        "accountant": how_accounted(first),
         "noise_multiplier": 1 / math.sqrt(inverse) if inverse else 0.0,
         "clipping_norm": first.clipping_norm,
         "min_cohort": first.min_clients,
