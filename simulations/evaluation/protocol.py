@@ -9,6 +9,7 @@ Source: Li et al., "A next basket recommendation reality check", TOIS 2023, for 
 for telling repeat items (bought before) from explore items (new to the shopper).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -59,6 +60,18 @@ class Fold:
             shopper: history_of(self.training, shopper, Purpose.PERSONALISE)
             for shopper in self.training.shoppers
         }
+
+    def only(self, kept: Sequence[int]) -> "Fold":
+        """The same training data, with some of the tested shoppers (by position) and no others."""
+        reduced = Fold(
+            stage=self.stage,
+            training=self.training,
+            tested=tuple(self.tested[n] for n in kept),
+            truth=tuple(self.truth[n] for n in kept),
+        )
+        if "histories" in self.__dict__:  # made before: still right, so not made again
+            reduced.__dict__["histories"] = self.histories
+        return reduced
 
     @cached_property
     def counts(self) -> sp.csr_array:
@@ -123,7 +136,7 @@ class Split:
         index = self.population.catalogue.indices(events.item)
         number = np.full(len(events), -1, dtype=np.int64)
         baskets = np.zeros(len(events), dtype=np.int64)
-        for low, high in _runs(events.shopper):
+        for low, high in runs(events.shopper):
             known = low + np.flatnonzero(index[low:high] >= 0)
             if known.size:
                 number[known] = basket_numbers(events.basket[known])
@@ -149,7 +162,7 @@ def history_of(population: Population, shopper: str, purpose: Purpose) -> Histor
     return History.of(events, population.catalogue)
 
 
-def _runs(shopper: npt.NDArray[np.object_]) -> list[tuple[int, int]]:
+def runs(shopper: npt.NDArray[np.object_]) -> list[tuple[int, int]]:
     """First and last line (exclusive) of each shopper."""
     changes = 1 + np.flatnonzero(shopper[1:] != shopper[:-1])
     edges = [0, *changes.tolist(), shopper.size] if shopper.size else []
@@ -161,8 +174,8 @@ def _targets(
 ) -> tuple[tuple[str, ...], tuple[IndexArray, ...]]:
     """The shoppers with lines under the mask, and the distinct items of those lines."""
     shopper, item = events.shopper[target], index[target]
-    runs = _runs(shopper)
+    pieces = runs(shopper)
     return (
-        tuple(str(shopper[low]) for low, _ in runs),
-        tuple(np.unique(item[low:high]) for low, high in runs),
+        tuple(str(shopper[low]) for low, _ in pieces),
+        tuple(np.unique(item[low:high]) for low, high in pieces),
     )
