@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.errors import WireError
 from crypto.sums.interface import HOLDERS
-from crypto.wire import SignedRecord, get_int, get_str
+from crypto.wire import SignedRecord, get_int, get_str, require_fields
 
 RECORD_TYPE: Final = "accept"
 
@@ -38,8 +38,7 @@ class Accept:
             WireError: not signed by ``identity``, or malformed.
         """
         body = record.verified(RECORD_TYPE, identity)
-        if body.keys() != {"holder", "context"}:
-            raise WireError("An accept has exactly the fields holder and context.")
+        require_fields(body, "holder", "context")
         return cls(
             holder=get_int(body, "holder", low=1, high=HOLDERS), context=get_str(body, "context")
         )

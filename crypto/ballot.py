@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.errors import RoundError, WireError
 from crypto.sums.interface import HOLDERS
-from crypto.wire import SignedRecord, digest, get_int, get_str
+from crypto.wire import (
+    SignedRecord,
+    digest,
+    get_hash,
+    get_hashes,
+    get_int,
+    get_str,
+    require_fields,
+)
 
 LIST_TYPE: Final = "upload-list"
 VOTE_TYPE: Final = "vote"
@@ -50,14 +58,11 @@ class UploadList:
             WireError: not signed by ``key``, malformed, unsorted, or an upload twice.
         """
         body = record.verified(LIST_TYPE, key)
-        uploads = body.get("uploads")
-        if body.keys() != {"context", "uploads"} or not isinstance(uploads, list):
-            raise WireError("An upload list has exactly a context and uploads.")
-        if len(uploads) > MAX_LISTED or not all(
-            isinstance(entry, str) and len(entry) == 64 for entry in uploads
-        ):
-            raise WireError(f"An upload list names at most {MAX_LISTED} hashes.")
-        return cls(context=get_str(body, "context"), uploads=tuple(uploads))
+        require_fields(body, "context", "uploads")
+        return cls(
+            context=get_str(body, "context"),
+            uploads=get_hashes(body, "uploads", max_count=MAX_LISTED),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +101,13 @@ class Vote:
             WireError: not signed by ``identity``, or malformed.
         """
         body = record.verified(VOTE_TYPE, identity)
-        if body.keys() != {"holder", "context", "list", "sequence", "previous"}:
-            raise WireError("A vote has other fields than it must.")
+        require_fields(body, "holder", "context", "list", "sequence", "previous")
         return cls(
             holder=get_int(body, "holder", low=1, high=HOLDERS),
             context=get_str(body, "context"),
-            list_hash=get_str(body, "list"),
+            list_hash=get_hash(body, "list"),
             sequence=get_int(body, "sequence", low=1, high=2**53),
-            previous=get_str(body, "previous"),
+            previous=get_hash(body, "previous"),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
-from crypto.wire import SignedRecord, get_int, get_str
+from crypto.wire import SignedRecord, get_int, get_str, require_fields
 
 RECORD_TYPE: Final = "commit"
 
@@ -72,7 +72,8 @@ class Commit:
             WireError: not signed by ``key``, malformed, unsorted, or with a repeated participant.
         """
         body = record.verified(RECORD_TYPE, key)
-        entries = body.get("uploads")
+        require_fields(body, "task", "round", "context", "committed_at", "uploads")
+        entries = body["uploads"]
         if not isinstance(entries, list) or len(entries) > 1_000_000:
             raise WireError("Field 'uploads': expected a list of at most 1,000,000 entries.")
         return cls(

@@ -21,11 +21,11 @@ def pack_grants(tokens: Sequence[str]) -> bytes:
     """The list as bytes; empty for none (a key holder's own entry carries no grant).
 
     Raises:
-        WireError: a token that does not fit its slot, or too many.
+        WireError: a token that does not fit its slot or is not ASCII, or too many.
     """
     if len(tokens) > MAX_GRANTS:
         raise WireError(f"An upload carries at most {MAX_GRANTS} grants, not {len(tokens)}.")
-    slots = [_slot(token.encode()) for token in tokens]
+    slots = [_slot(token) for token in tokens]
     empty = bytes(SLOT_BYTES)
     return b"".join(slots + [empty] * (_padded(len(slots)) - len(slots)))
 
@@ -53,10 +53,12 @@ def _padded(count: int) -> int:
     return 1 << (count - 1).bit_length() if count else 0
 
 
-def _slot(token: bytes) -> bytes:
-    if not 0 < len(token) <= SLOT_BYTES - _HEADER:
-        raise WireError(f"A grant has 1 to {SLOT_BYTES - _HEADER} bytes, this one {len(token)}.")
-    return (len(token).to_bytes(_HEADER, "little") + token).ljust(SLOT_BYTES, b"\x00")
+def _slot(token: str) -> bytes:
+    if not token.isascii() or not 0 < len(token) <= SLOT_BYTES - _HEADER:
+        raise WireError(
+            f"A grant has 1 to {SLOT_BYTES - _HEADER} ASCII characters, this one {len(token)}."
+        )
+    return (len(token).to_bytes(_HEADER, "little") + token.encode()).ljust(SLOT_BYTES, b"\x00")
 
 
 def _token(slot: bytes) -> str:

@@ -23,6 +23,7 @@ from crypto.wire import (
     parse_object,
     parse_public_key,
     public_bytes,
+    require_fields,
     unpack_frames,
 )
 
@@ -63,13 +64,15 @@ class HolderCard:
         """Parse a card and check that its parts belong together.
 
         Raises:
-            WireError: malformed, not signed by the identity in it, or another context.
+            WireError: malformed, not signed by the identity in it, unknown fields, or another
+                context.
         """
         record_bytes, context = unpack_frames(data, count=2, max_frame=PUBLIC_CONTEXT_MAX_BYTES)
         record = SignedRecord.from_bytes(record_bytes)
         claimed = parse_object(record.body, what=CARD_TYPE)
         identity = parse_public_key(get_str(claimed, "identity"), what="key holder identity")
         body = record.verified(CARD_TYPE, identity)
+        require_fields(body, "holder", "context_hash", "identity")
         if get_str(body, "context_hash") != context_hash(context):
             raise WireError("The public context of this card is not the one that it signs.")
         return cls(

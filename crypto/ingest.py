@@ -6,7 +6,6 @@ whether the sender is to blame (its own commitment failed). Nothing that was dec
 returned.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -14,7 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.errors import WireError
 from crypto.sums.interface import HOLDERS
-from crypto.wire import SignedRecord, get_int, get_str, get_strings, pack_frames, unpack_frames
+from crypto.wire import (
+    SignedRecord,
+    get_hash,
+    get_hashes,
+    get_int,
+    get_str,
+    pack_frames,
+    require_fields,
+    unpack_frames,
+)
 
 RECEIPT_TYPE: Final = "receipt"
 MAX_BATCH: Final = 256
@@ -104,15 +112,14 @@ class Receipt:
             WireError: not signed by ``identity``, or malformed.
         """
         body = record.verified(RECEIPT_TYPE, identity)
-        excluded = body.get("excluded")
-        if body.keys() != {"holder", "context", "acknowledged", "excluded"}:
-            raise WireError("A receipt has other fields than it must.")
+        require_fields(body, "holder", "context", "acknowledged", "excluded")
+        excluded = body["excluded"]
         if not isinstance(excluded, list) or len(excluded) > MAX_BATCH:
             raise WireError(f"A receipt excludes at most {MAX_BATCH} uploads.")
         return cls(
             holder=get_int(body, "holder", low=1, high=HOLDERS),
             context=get_str(body, "context"),
-            acknowledged=get_strings(body, "acknowledged", max_count=MAX_BATCH),
+            acknowledged=get_hashes(body, "acknowledged", max_count=MAX_BATCH),
             excluded=tuple(_exclusion(entry) for entry in excluded),
         )
 
@@ -122,14 +129,5 @@ def _exclusion(entry: Any) -> Exclusion:
         raise WireError("An exclusion is [upload, reason, blamed].")
     fields = {"upload": entry[0], "reason": entry[1]}
     return Exclusion(
-        upload=get_str(fields, "upload"), reason=get_str(fields, "reason"), blamed=entry[2]
+        upload=get_hash(fields, "upload"), reason=get_str(fields, "reason"), blamed=entry[2]
     )
-
-
-def batches(context: str, submissions: Sequence[Submission]) -> list[Batch]:
-    """Split submissions into batches that a key holder takes."""
-    starts = range(0, len(submissions), MAX_BATCH)
-    return [
-        Batch(context=context, submissions=tuple(submissions[start : start + MAX_BATCH]))
-        for start in starts
-    ]

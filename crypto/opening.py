@@ -11,8 +11,17 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
+from crypto.sums.schemes import HOLDERS
 from crypto.update import PartSum
-from crypto.wire import SignedRecord, digest, get_int, get_str, pack_frames, unpack_frames
+from crypto.wire import (
+    SignedRecord,
+    digest,
+    get_int,
+    get_str,
+    pack_frames,
+    require_fields,
+    unpack_frames,
+)
 
 # The longest share: 2**24 values, two to a slot.
 MAX_SHARE_BYTES: Final = 1 << 27
@@ -72,12 +81,13 @@ def decode_part(data: bytes, *, request_hash: str, identity: Ed25519PublicKey) -
     """
     record, values = unpack_frames(data, count=2, max_frame=MAX_SHARE_BYTES)
     body = SignedRecord.from_bytes(record).verified(PART_TYPE, identity)
+    require_fields(body, "holder", "context", "request", "values")
     if get_str(body, "values") != digest("part", values).hex() or len(values) % 8:
         raise WireError("The values of this part sum are not the signed ones.")
     if get_str(body, "request") != request_hash:
         raise WireError("This part sum answers another request.")
     return PartSum(
-        holder=get_int(body, "holder", low=1, high=3),
+        holder=get_int(body, "holder", low=1, high=HOLDERS),
         context=get_str(body, "context"),
         values=np.frombuffer(values, dtype="<i8").astype(np.int64),
     )

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.errors import WireError
 from crypto.sums.interface import HOLDERS
-from crypto.wire import SignedRecord, b64, get_int, get_str, unb64
+from crypto.wire import SignedRecord, b64, get_int, get_str, require_fields, unb64
 
 REQUEST_TYPE: Final = "round-key-request"
 KEY_TYPE: Final = "round-key"
@@ -91,12 +91,13 @@ class RoundKey:
         """Parse a round key that a pinned key holder signed.
 
         Raises:
-            WireError: not signed by ``identity``, another version, unknown fields.
+            WireError: not signed by ``identity``, another version, unknown fields, or times that
+                contradict each other.
         """
         body = record.verified(KEY_TYPE, identity)
         names = ("version", "holder", "population", "task", "round", "key")
         _exactly(body, *names, "not_before", "not_after")
-        return cls(
+        key = cls(
             holder=get_int(body, "holder", low=1, high=HOLDERS),
             population=get_str(body, "population"),
             task=get_str(body, "task"),
@@ -107,6 +108,9 @@ class RoundKey:
             not_before=get_int(body, "not_before", low=0, high=_WIDE),
             not_after=get_int(body, "not_after", low=0, high=_WIDE),
         )
+        if not key.not_before < key.not_after:
+            raise WireError("A round key ends after it begins.")
+        return key
 
 
 def _place(record: RoundKeyRequest | RoundKey) -> dict[str, str]:
@@ -114,6 +118,5 @@ def _place(record: RoundKeyRequest | RoundKey) -> dict[str, str]:
 
 
 def _exactly(body: dict[str, Any], *names: str) -> None:
-    if body.keys() != set(names):
-        raise WireError(f"This record has exactly the fields {', '.join(sorted(names))}.")
+    require_fields(body, *names)
     get_int(body, "version", low=VERSION, high=VERSION)

@@ -82,7 +82,7 @@ def secure_sum(
 
     Raises:
         WireError: keys that don't belong to this round (see ``round_public_keys``).
-        SealError: a public context that is not the pinned one.
+        SealError: a public context that is not the pinned one, or a signed round key that is none.
     """
     if manifest.scheme is Scheme.SHARE_SUM:
         if manifest.key_hashes != tuple(card.context_hash for card in cards):

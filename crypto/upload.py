@@ -2,10 +2,9 @@
 
 The header names everything that is checked before the commit, by hash; its own hash is the upload's
 name in the signed lists. A key holder's noise entry is an upload without grants. Every field has a
-fixed width, so that headers of one scheme are equally long.
+fixed width, so that all headers of one scheme and role are equally long.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,8 +20,9 @@ from crypto.wire import (
     SignedRecord,
     b64,
     digest,
+    get_hash,
+    get_hashes,
     get_str,
-    get_strings,
     parse_object,
     parse_public_key,
     public_bytes,
@@ -32,7 +32,6 @@ from crypto.wire import (
 RECORD_TYPE: Final = "upload"
 _COUNT_DIGITS: Final = 8
 _LENGTH_DIGITS: Final = 12
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Role(StrEnum):
@@ -86,11 +85,11 @@ class Upload:
             role=Role(role),
             client=thumbprint(key),
             sender=public_bytes(key),
-            grants=_hash(body, "grants"),
+            grants=get_hash(body, "grants"),
             grant_count=_number(body, "grant_count", digits=_COUNT_DIGITS, high=MAX_GRANTS),
-            shares=_hashes(body, "shares"),
-            commitments=_hashes(body, "commitments"),
-            body=_hash(body, "body"),
+            shares=get_hashes(body, "shares", max_count=HOLDERS),
+            commitments=get_hashes(body, "commitments", max_count=HOLDERS),
+            body=get_hash(body, "body"),
             length=_number(body, "length", digits=_LENGTH_DIGITS, high=2**34),
             hash=record.hash,
         )
@@ -198,20 +197,6 @@ def share_hash(share: bytes) -> str:
 def body_hash(body: bytes) -> str:
     """Hex hash of a sealed body."""
     return digest("body", body).hex()
-
-
-def _hash(body: dict[str, Any], key: str) -> str:
-    value = get_str(body, key, max_length=64)
-    if not _HASH.fullmatch(value):
-        raise WireError(f"Field {key!r}: expected a hash of 64 hex digits.")
-    return value
-
-
-def _hashes(body: dict[str, Any], key: str) -> tuple[str, ...]:
-    values = get_strings(body, key, max_count=HOLDERS)
-    if not all(_HASH.fullmatch(value) for value in values):
-        raise WireError(f"Field {key!r}: expected hashes of 64 hex digits.")
-    return values
 
 
 def _number(body: dict[str, Any], key: str, *, digits: int, high: int) -> int:

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ DOMAIN = b"frs/v1/"
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, UTC
 _MAGIC = b"FRS1"
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def digest(tag: str, *fields: bytes) -> bytes:
@@ -262,6 +264,30 @@ def get_strings(record: dict[str, Any], key: str, *, max_count: int) -> tuple[st
     if not all(isinstance(item, str) and len(item) <= 256 and _is_text(item) for item in value):
         raise WireError(f"Field {key!r}: expected strings of at most 256 characters.")
     return tuple(value)
+
+
+def get_hash(record: dict[str, Any], key: str) -> str:
+    """Read a hash: 64 lower-case hex digits."""
+    value = record.get(key)
+    if not isinstance(value, str) or not _HASH.fullmatch(value):
+        raise WireError(f"Field {key!r}: expected a hash of 64 hex digits.")
+    return value
+
+
+def get_hashes(record: dict[str, Any], key: str, *, max_count: int) -> tuple[str, ...]:
+    """Read a list of at most ``max_count`` hashes."""
+    value = record.get(key)
+    if not isinstance(value, list) or len(value) > max_count:
+        raise WireError(f"Field {key!r}: expected a list of at most {max_count} hashes.")
+    if not all(isinstance(item, str) and _HASH.fullmatch(item) for item in value):
+        raise WireError(f"Field {key!r}: expected hashes of 64 hex digits.")
+    return tuple(value)
+
+
+def require_fields(record: dict[str, Any], *names: str) -> None:
+    """Refuse a parsed record with other fields than these."""
+    if record.keys() != set(names):
+        raise WireError(f"This record has exactly the fields {', '.join(sorted(names))}.")
 
 
 def _is_text(value: str) -> bool:
