@@ -89,7 +89,16 @@ def interval(
 
 def best(scores: FloatArray, count: int) -> npt.NDArray[np.intp]:
     """The ``count`` best items of each row, best first; ties go to the item listed first."""
-    return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    items = scores.shape[1]
+    if count >= items:
+        return np.argsort(-scores, axis=1, kind="stable")
+    # Sorting only what reaches the last place of the list is several times faster.
+    last = np.partition(scores, items - count, axis=1)[:, items - count]
+    ranked = np.empty((len(scores), count), dtype=np.intp)
+    for row, values in enumerate(scores):
+        reached = np.flatnonzero(values >= last[row])
+        ranked[row] = reached[np.argsort(-values[reached], kind="stable")[:count]]
+    return ranked
 
 
 def _measure(
