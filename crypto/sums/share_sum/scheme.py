@@ -89,8 +89,8 @@ class ShareSum:
     def _decode(self, update: SealedUpdate) -> list[list[Any]]:
         if (update.scheme, update.context) != (self.scheme, self._context):
             raise SealError("A sealed update belongs to another round or scheme.")
-        if len(update.shares) != HOLDERS:
-            raise SealError(f"A sealed update has {HOLDERS} shares.")
+        if len(update.shares) != HOLDERS or update.body or update.commitments:
+            raise SealError(f"A sealed update has {HOLDERS} shares and nothing else.")
         return [
             ciphertext.decode(share, self._count, key)
             for share, key in zip(update.shares, self._keys, strict=True)
