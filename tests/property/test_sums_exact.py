@@ -3,39 +3,26 @@
 from itertools import combinations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.dp.rotation import padded
+from crypto.sums.interface import Scheme
 from crypto.sums.share_sum.packing import pack, unpack
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS
-from tests.unit.crypto.samples import SENDER, generator, noised, opening_keys, share_sum
+from tests.conformance.stages import CONTEXT, STAGES, seal
+from tests.unit.crypto.samples import noised
 
-FEW = settings(max_examples=12, deadline=None, derandomize=True)
+FEW = settings(max_examples=20, deadline=None, derandomize=True)
 MANY = settings(max_examples=150, deadline=None, derandomize=True)
 LIMIT = 2**19 - 1
-
-
-def sealed_sum(vectors: list[list[int]], kept: list[int], pair: tuple[int, int]) -> list[int]:
-    """Seal all, add the kept, let two key holders open, combine."""
-    size = len(vectors[0])
-    scheme = share_sum(size)
-    assert padded(size) == size
-    rng = generator("exact")
-    sealed = [scheme.seal(noised(values), sender=SENDER, rng=rng) for values in vectors]
-    total = scheme.add(sealed[k] for k in kept)
-    parts = [
-        opening_keys()[k].open_share(
-            total.shares[k], holder=k + 1, context=total.context, dimension=size
-        )
-        for k in pair
-    ]
-    found: list[int] = scheme.combine(total, parts).tolist()
-    return found
+OPENING = [*combinations((1, 2, 3), 2), (1, 2, 3)]
 
 
 @st.composite
-def cohorts(draw: st.DrawFn) -> tuple[list[list[int]], list[int], tuple[int, int]]:
+def cohorts(draw: st.DrawFn) -> tuple[list[list[int]], list[int], tuple[int, ...]]:
+    """Clients' vectors, those of them that are in the sum, and who opens it."""
     clients = draw(st.integers(1, 5))
     size = draw(st.sampled_from([2, 4, 8]))
     bound = LIMIT // clients
@@ -44,31 +31,47 @@ def cohorts(draw: st.DrawFn) -> tuple[list[list[int]], list[int], tuple[int, int
         st.lists(st.lists(values, min_size=size, max_size=size), min_size=clients, max_size=clients)
     )
     kept = draw(st.sets(st.integers(0, clients - 1), min_size=1))
-    return vectors, sorted(kept), draw(st.sampled_from([*combinations(range(3), 2)]))
+    return vectors, sorted(kept), draw(st.sampled_from(OPENING))
 
 
+@pytest.mark.parametrize("kind", Scheme)
 @FEW
-@given(cohorts())
-def test_sealed_is_plain(cohort: tuple[list[list[int]], list[int], tuple[int, int]]) -> None:
-    vectors, kept, pair = cohort
+@given(cohort=cohorts())
+def test_sealed_is_plain(
+    kind: Scheme, cohort: tuple[list[list[int]], list[int], tuple[int, ...]]
+) -> None:
+    vectors, kept, holders = cohort
+    size, stage = len(vectors[0]), STAGES[kind]
+    assert padded(size) == size
+    scheme = stage.build(size, CONTEXT)
+    sealed = seal(scheme, [noised(values) for values in vectors], "exact")
     expected = [sum(column) for column in zip(*(vectors[k] for k in kept), strict=True)]
-    assert sealed_sum(vectors, kept, pair) == expected
+    found = stage.summed(scheme, [sealed[k] for k in kept], dimension=size, holders=holders)
+    assert found.tolist() == expected
 
 
-def test_at_the_length_of_a_real_catalogue() -> None:
+@pytest.mark.parametrize("kind", Scheme)
+def test_at_the_length_of_a_real_catalogue(kind: Scheme) -> None:
     dimension, clients = 2232, 7
+    stage = STAGES[kind]
     values = np.random.default_rng(11).integers(-70_000, 70_000, (clients, padded(dimension)))
-    scheme = share_sum(dimension)
-    rng = generator("catalogue")
-    total = scheme.add(scheme.seal(noised(row), sender=SENDER, rng=rng) for row in values)
-    for pair in combinations(range(3), 2):
-        parts = [
-            opening_keys()[k].open_share(
-                total.shares[k], holder=k + 1, context=total.context, dimension=dimension
-            )
-            for k in pair
-        ]
-        assert np.array_equal(scheme.combine(total, parts), values.sum(axis=0))
+    scheme = stage.build(dimension, CONTEXT)
+    sealed = seal(scheme, [noised(row) for row in values], "catalogue")
+    total, parts = stage.opened(scheme, sealed, dimension=dimension)
+    for chosen in OPENING:
+        found = scheme.combine(total, [parts[holder - 1] for holder in chosen])
+        assert np.array_equal(found, values.sum(axis=0))
+
+
+def test_all_schemes_give_the_same_sum() -> None:
+    rows = np.random.default_rng(5).integers(-LIMIT // 4, LIMIT // 4, (4, 4096))
+    found = []
+    for stage in STAGES.values():
+        scheme = stage.build(4096, CONTEXT)
+        sealed = seal(scheme, [noised(row) for row in rows], "same")
+        found.append(stage.summed(scheme, sealed, dimension=4096, holders=(2, 3)))
+    assert len(found) == len(Scheme)
+    assert all(np.array_equal(each, rows.sum(axis=0)) for each in found)
 
 
 @MANY
