@@ -177,19 +177,28 @@ class PrivacyPlan:
         """The described release of one round to a shopper who takes part, for the accountant."""
         return release_of(self)
 
-    def charges(self, number: int) -> list[Release]:
+    def charges(self, number: int, *, after: int | None = None) -> list[Release]:
         """What round ``number`` of the run, counted from 0, costs ledgers of tasks or populations.
 
         A shopper takes part at most once in ``separation`` rounds, so in at most as many of the
         first t rounds as there are multiples of it below t: those rounds are charged, others are
         free. A shopper's own ledger is charged ``release`` whenever she takes part instead.
 
+        Args:
+            number: of the round; a ledger takes each number once, and only in rising order.
+            after: the last number of this run that the ledger charged, -1 for none; by default the
+                number before. What was skipped is charged too: a coordinator can't evade it.
+
         Raises:
-            PlanError: a round that the plan does not have.
+            PlanError: a round that the plan does not have, or one that is not after ``after``.
         """
-        if not 0 <= number < self.rounds:
-            raise PlanError(f"Expected 0 <= round {number} < rounds={self.rounds}: plan a new run.")
-        return [self.release] if number % self.separation == 0 else []
+        last = number - 1 if after is None else after
+        if not -1 <= last < number < self.rounds:
+            raise PlanError(
+                f"Expected {last} < round {number} < rounds={self.rounds}: plan the next round, "
+                "or a new run."
+            )
+        return [self.release] * (number // self.separation - last // self.separation)
 
     def releases(self) -> list[Release]:
         """The described releases that all rounds are charged with."""

@@ -106,8 +106,23 @@ class TestSensitivity:
 
     def test_rounds_outside_the_run(self) -> None:
         for number in (-1, 6):
-            with pytest.raises(PlanError, match=r"< rounds=6: plan a new run"):
+            with pytest.raises(PlanError, match=f"round {number} < rounds=6: plan the next"):
                 plan().charges(number)
+
+    def test_skipping_numbers_evades_no_charge(self) -> None:
+        made = plan(rounds=12)
+        for visited in itertools.chain.from_iterable(
+            itertools.combinations(range(12), size) for size in (1, 2, 5, 12)
+        ):
+            charged = [
+                len(made.charges(number, after=last))
+                for last, number in itertools.pairwise((-1, *visited))
+            ]
+            for count, number in zip(itertools.accumulate(charged), visited, strict=True):
+                assert count == math.ceil((number + 1) / 3)
+        for number, after in ((3, 3), (2, 5), (0, -2)):
+            with pytest.raises(PlanError, match=f"Expected {after} < round {number}"):
+                made.charges(number, after=after)
 
 
 def test_two_rounds_by_summation() -> None:
