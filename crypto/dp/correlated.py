@@ -16,10 +16,10 @@ rounds, whatever she or anybody else chose on the way. The Rényi divergence of 
 most αk‖c‖²Δ₂² / 2μ plus the integers' excess (``crypto.dp.smoothing``). Her own client and the
 rounds' order enforce the separation: see ``may_take_part``.
 
-A number of a run belongs to one round for good: two sums under one entry would cancel it, so a round
-that is tried again takes the next number, and a key holder draws the entries of numbers that were
-skipped. The last b - 1 entries are secrets of their key holder that outlive their rounds; one that
-lost them must not go on with the same run.
+A number of a run belongs to one round for good: two sums under one entry would cancel it. So a
+round that is tried again takes the next number, and a key holder draws the entries of numbers that
+were skipped. The last b - 1 entries are secrets of their key holder that outlive their rounds; one
+that lost them must not go on with the same run.
 
 Source: Choquette-Choo et al. 2023, "(Amplified) Banded Matrix Factorization" (sensitivity, Theorem
 2; adaptivity after Denisov et al. 2022, by the chain above and Feldman, Zrnic 2021); the integer
