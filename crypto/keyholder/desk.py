@@ -12,6 +12,7 @@ from crypto.dp.random import SecureRandom
 from crypto.keyholder.home import ROUNDS_FOLDER, KeyHolder
 from crypto.keyholder.log.rounds import RoundRow
 from crypto.keyholder.log.store import Log
+from crypto.keyholder.log.uploads import Seen, seen
 from crypto.keyholder.peers import VoteSource
 from crypto.keyholder.round_files import RoundFiles
 from crypto.sums.pieces.open import HeldPieces, RoundSecret
@@ -22,9 +23,10 @@ MAX_KEPT_BYTES: Final = 1 << 28
 
 @dataclass
 class Kept:
-    """What was opened of one round: its secret, and pieces by upload."""
+    """What is in memory of one round: its secret, opened pieces by upload, and what was seen."""
 
     secret: RoundSecret
+    seen: Seen
     pieces: dict[str, HeldPieces] = field(default_factory=dict)
     size: int = 0
 
@@ -57,8 +59,17 @@ class Desk:
             RoundError: the secret is not here any more.
         """
         if row.key_hash not in self.kept:
-            self.kept[row.key_hash] = Kept(self.files(row.key_hash).read_secret())
+            secret = self.files(row.key_hash).read_secret()
+            with self.log.reading() as db:
+                self.kept[row.key_hash] = Kept(secret, seen(db, row.context or ""))
         return self.kept[row.key_hash]
+
+    def seen(self, row: RoundRow) -> Seen:
+        """What no other upload of the round may show again."""
+        if row.state.open:
+            return self.opened(row).seen
+        with self.log.reading() as db:
+            return seen(db, row.context or "")
 
     def keep(self, row: RoundRow, upload: str, held: HeldPieces) -> None:
         """Keep opened pieces for the release, if there is room."""

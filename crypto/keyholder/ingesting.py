@@ -6,7 +6,7 @@ decrypted is in a receipt or in the log.
 """
 
 import logging
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from crypto.errors import RoundError
@@ -17,7 +17,7 @@ from crypto.keyholder.judging import ExcludedError, Judged, OpenRound, Reason, j
 from crypto.keyholder.log import rounds, uploads
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.log.rounds import RoundRow, State
-from crypto.keyholder.log.uploads import Blame
+from crypto.keyholder.log.uploads import Blame, Seen, Taken
 from crypto.manifest import Manifest
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.sizes import sealed_sizes
@@ -41,12 +41,16 @@ def ingest(desk: Desk, batch: Batch, *, now: int) -> bytes:
         raise RoundError(f"This round opens in {row.opens - now} s.")
     taking = row.state is State.ACCEPTED and now < row.closes + INGEST_GRACE_S
     facts = open_round(desk, row) if taking else None
-    work = _Work(desk=desk, row=row, facts=facts, now=now)
-    with desk.log.transaction() as log:
+    seen = desk.seen(row)
+    work = _Work(desk=desk, row=row, facts=facts, seen=seen, now=now)
+    try:
         for submission in batch.submissions:
-            work.take(submission, log)
+            work.take(submission)
         work.write()
-    desk.log.reached(PersistPoint.ACKNOWLEDGEMENTS)
+    except BaseException:
+        # What was seen in a batch that was not acknowledged may come again.
+        desk.let_go(row.key_hash)
+        raise
     for judged in work.judged:
         desk.keep(row, judged.upload.hash, judged.held)
     receipt = Receipt(
@@ -87,55 +91,44 @@ class _Work:
     desk: Desk
     row: RoundRow
     facts: OpenRound | None
+    seen: Seen
     now: int
     judged: list[Judged] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     excluded: list[Exclusion] = field(default_factory=list)
-    end: int | None = None
-    start: int = 0
+    blames: list[Blame] = field(default_factory=list)
 
-    def take(self, submission: Submission, log: sqlite3.Connection) -> None:
-        """Acknowledge an upload within the batch's transaction, or exclude it."""
-        context, upload = self.row.context or "", submission.header.hash
-        if uploads.is_known(log, context, upload):
-            self.acknowledged.append(upload)
-            return
+    def take(self, submission: Submission) -> None:
+        """Take an upload to be acknowledged with the batch, or exclude it."""
+        upload = submission.header.hash
         try:
-            self._enter(self._judge(submission, log), log)
+            if upload not in self.seen.uploads:
+                judged = self._judge(submission)
+                self.judged.append(judged)
+                self.seen.add(judged.upload, judged.grants)
+            self.acknowledged.append(upload)
         except ExcludedError as error:
-            self._exclude(submission, error, log)
+            self._exclude(submission, error)
 
-    def _judge(self, submission: Submission, log: sqlite3.Connection) -> Judged:
+    def _judge(self, submission: Submission) -> Judged:
         if self.facts is None:
             raise ExcludedError(Reason.CLOSED)
-        if uploads.is_blamed(log, self.facts.context, submission.header.hash):
+        if submission.header.hash in self.seen.blamed:
             raise ExcludedError(Reason.BLAMED)
         try:
-            return judge(submission, self.facts, log, now=self.now)
-        except (ExcludedError, sqlite3.Error):
+            return judge(submission, self.facts, self.seen, now=self.now)
+        except ExcludedError:
             raise
         except Exception as error:
             # Foreign bytes that trip a parser in a new way exclude their own upload alone.
             _logger.error("an upload tripped a parser: %s", type(error).__name__)  # noqa: TRY400
             raise ExcludedError(Reason.UNREADABLE) from error
 
-    def _enter(self, judged: Judged, log: sqlite3.Connection) -> None:
-        if self.end is None:
-            self.start = self.end = uploads.end_of(log, judged.upload.context)
-        size = len(judged.share)
-        uploads.enter(log, judged.upload, judged.grants, start=self.end, length=size)
-        self.end += size
-        self.judged.append(judged)
-        self.acknowledged.append(judged.upload.hash)
-
-    def _exclude(
-        self, submission: Submission, error: ExcludedError, log: sqlite3.Connection
-    ) -> None:
-        upload, context = submission.header.hash, self.row.context or ""
-        blamed = error.upload is not None or error.reason is Reason.BLAMED
+    def _exclude(self, submission: Submission, error: ExcludedError) -> None:
+        upload = submission.header.hash
         if error.upload is not None:
             record = Blame(
-                context=context,
+                context=self.row.context or "",
                 upload=upload,
                 client=error.upload.client,
                 role=error.upload.role,
@@ -143,13 +136,35 @@ class _Work:
                 header=submission.header.to_bytes(),
                 blamed_at=self.now,
             )
-            uploads.blame(log, record)
-        uploads.count_exclusion(log, context, error.reason)
+            self.blames.append(record)
+            self.seen.blamed.add(upload)
+        blamed = upload in self.seen.blamed
         self.excluded.append(Exclusion(upload=upload, reason=error.reason, blamed=blamed))
 
     def write(self) -> None:
-        """Put the envelopes on disk, before the log says that they are there."""
-        if self.judged:
-            files = self.desk.files(self.row.key_hash)
-            files.append_envelopes([judged.share for judged in self.judged], at=self.start)
-            self.desk.log.reached(PersistPoint.ENVELOPES)
+        """Envelopes to disk, then the log in one transaction."""
+        if not self.judged and not self.excluded:
+            return
+        context = self.row.context or ""
+        with self.desk.log.transaction() as log:
+            taken = _placed(self.judged, uploads.end_of(log, context))
+            if taken:
+                files = self.desk.files(self.row.key_hash)
+                shares = [judged.share for judged in self.judged]
+                files.append_envelopes(shares, at=taken[0].start)
+                self.desk.log.reached(PersistPoint.ENVELOPES)
+            uploads.enter(log, taken)
+            for record in self.blames:
+                uploads.blame(log, record)
+            for excluded in self.excluded:
+                uploads.count_exclusion(log, context, excluded.reason)
+        self.desk.log.reached(PersistPoint.ACKNOWLEDGEMENTS)
+
+
+def _placed(judged: Sequence[Judged], start: int) -> list[Taken]:
+    taken = []
+    for each in judged:
+        length = len(each.share)
+        taken.append(Taken(upload=each.upload, grants=each.grants, start=start, length=length))
+        start += length
+    return taken

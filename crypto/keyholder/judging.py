@@ -6,7 +6,6 @@ upload with one of the reasons below, which say nothing about anything that was 
 pieces that are not what their sender committed to blame the sender.
 """
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from crypto.errors import FedcartError, SealError, WireError
 from crypto.grant import ParticipationGrant
 from crypto.ingest import Submission
-from crypto.keyholder.log import uploads
-from crypto.keyholder.log.uploads import Used
+from crypto.keyholder.log.uploads import Seen, Used, marks_of
 from crypto.manifest import Manifest
 from crypto.sums.pieces.open import CommitmentError, HeldPieces, RoundSecret, open_envelope
 from crypto.sums.sizes import SealedSizes
@@ -87,7 +85,7 @@ class Judged:
     held: HeldPieces
 
 
-def judge(submission: Submission, facts: OpenRound, db: sqlite3.Connection, *, now: int) -> Judged:
+def judge(submission: Submission, facts: OpenRound, seen: Seen, *, now: int) -> Judged:
     """Check one upload against its round and everything that was acknowledged in it.
 
     Raises:
@@ -96,7 +94,7 @@ def judge(submission: Submission, facts: OpenRound, db: sqlite3.Connection, *, n
     upload = _parse(submission, facts)
     _check_role(upload, facts)
     grants = _grants(upload, submission.grants, facts, now)
-    _check_repeats(upload, grants, db)
+    _check_repeats(upload, grants, seen)
     try:
         upload.check_share(facts.holder, submission.share)
     except WireError as error:
@@ -186,11 +184,12 @@ def _grant(token: str, upload: Upload, facts: OpenRound, now: int) -> Used:
     return Used(token_id=grant.token_id, subject=grant.subject)
 
 
-def _check_repeats(upload: Upload, grants: tuple[Used, ...], db: sqlite3.Connection) -> None:
-    if any(uploads.grant_is_known(db, upload.context, grant) for grant in grants):
-        raise ExcludedError(Reason.REPEATED_GRANT)
-    if uploads.client_is_known(db, upload.context, upload.client):
+def _check_repeats(upload: Upload, grants: tuple[Used, ...], seen: Seen) -> None:
+    for grant in grants:
+        if grant.token_id in seen.used or grant.subject in seen.subjects:
+            raise ExcludedError(Reason.REPEATED_GRANT)
+    if upload.client in seen.clients:
         raise ExcludedError(Reason.REPEATED_CLIENT)
-    marks = uploads.marks_of(upload)
-    if len(set(marks)) != len(marks) or uploads.mark_is_known(db, upload):
+    marks = marks_of(upload)
+    if len(set(marks)) != len(marks) or not seen.marks.isdisjoint(marks):
         raise ExcludedError(Reason.REPEATED_BYTES)

@@ -7,35 +7,34 @@ three ledgers decides.
 
 import json
 import sqlite3
-from dataclasses import asdict
 
-from crypto.dp.accounting import SkellamRelease, epsilon
-from crypto.errors import BudgetError
+from crypto.dp.accounting import Release, release_from_json, release_to_json
+from crypto.dp.budget import admit
+from crypto.dp.conversion import device_epsilon
 from crypto.keyholder.log import charges
 from crypto.keyholder.pins import Pins
 from crypto.manifest import Manifest
+from crypto.wire import parse_object
 
 
-def check(db: sqlite3.Connection, manifest: Manifest, context: str, pins: Pins) -> float:
-    """ε of everything charged, at the pinned δ, once this round is released too.
+def check(db: sqlite3.Connection, manifest: Manifest, context: str, pins: Pins) -> None:
+    """See whether everything charged and this round together stay below the cap.
 
     A round without noise costs nothing that a ledger could hold; only a key holder that pinned
     ``z_floor = 0`` takes part in one.
 
     Raises:
-        BudgetError: that would pass the cap.
+        BudgetError: they would not.
     """
-    before = charges.releases(db, pins.population, but=context)
     if not manifest.plan.private:
-        return _composed(before, pins.delta_cap)
-    total = _composed([*before, describe(manifest)], pins.delta_cap)
-    if total > pins.epsilon_cap * (1 + 1e-9):
-        raise BudgetError(
-            f"Releasing {manifest.task!r} would bring this population to ε = {total:.3f}; this key "
-            f"holder's cap is {pins.epsilon_cap:g} at delta = {pins.delta_cap:g} (already charged: "
-            f"{_composed(before, pins.delta_cap):.3f}). Nothing is released."
-        )
-    return total
+        return
+    admit(
+        _releases(charges.described(db, pins.population, but=context)),
+        [manifest.plan.release],
+        cap=pins.epsilon_cap,
+        delta=pins.delta_cap,
+        whose=f"the population's ledger at this key holder, at δ = {pins.delta_cap:g},",
+    )
 
 
 def charge(
@@ -49,19 +48,16 @@ def charge(
     check(db, manifest, context, pins)
     if manifest.plan.private:
         place = (manifest.population, manifest.task, manifest.round_id)
-        charges.add(db, context=context, place=place, described=describe(manifest), now=now)
+        described = json.dumps(release_to_json(manifest.plan.release))
+        charges.add(db, context=context, place=place, described=described, now=now)
 
 
 def spent(db: sqlite3.Connection, pins: Pins) -> float:
     """ε of everything charged so far, at the pinned δ."""
-    return _composed(charges.releases(db, pins.population), pins.delta_cap)
+    return device_epsilon(_releases(charges.described(db, pins.population)), delta=pins.delta_cap)
 
 
-def describe(manifest: Manifest) -> str:
-    """What a round's release is, as JSON."""
-    return json.dumps([asdict(manifest.plan.release)])
-
-
-def _composed(described: list[str], delta: float) -> float:
-    releases = [SkellamRelease(**each) for text in described for each in json.loads(text)]
-    return epsilon(releases, delta=delta)
+def _releases(described: list[str]) -> list[Release]:
+    return [
+        release_from_json(parse_object(text.encode(), what="charged release")) for text in described
+    ]

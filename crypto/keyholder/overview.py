@@ -124,6 +124,8 @@ def _round(
 
 
 def _opened(holder: KeyHolder) -> list[RoundOverview]:
+    if not (holder.home / REGISTER_FILE).exists():
+        return []
     return [
         RoundOverview(
             task=each.task,

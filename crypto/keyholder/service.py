@@ -94,7 +94,10 @@ def app_of(station: Station) -> FastAPI:
 
 
 def _ask_peers(station: Station) -> None:
-    reason = station.check_peers()
+    try:
+        reason = station.check_peers()
+    except Exception as error:  # it is only a first try: the first vote asks again
+        reason = type(error).__name__
     if reason is not None:
         _logger.warning("not voting yet: %s", reason)
 

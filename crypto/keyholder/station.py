@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from crypto.dp.random import SecureRandom
-from crypto.errors import RoundError
+from crypto.errors import FedcartError
 from crypto.ingest import Batch
 from crypto.keyholder import closing, recovery
 from crypto.keyholder.accepting import accept_manifest
@@ -60,7 +60,6 @@ class Station:
             rng=rng or SecureRandom(),
             source=source or HttpVotes(),
         )
-        self._register = Register(holder.home / REGISTER_FILE)
         closing.tidy(self._desk)
         closing.sweep(self._desk, now=self._now())
 
@@ -71,12 +70,13 @@ class Station:
     def check_peers(self) -> str | None:
         """Ask the peers whether the log is up to date; why not, if it can't be told.
 
-        A key holder that can't ask may serve; it is asked again before the first vote.
+        A key holder that can't ask may serve; it is asked again before the first vote. Nobody
+        waits meanwhile: peers may be slow, or ask back.
         """
         try:
-            with self._step() as now:
-                recovery.require_current(self._desk, now=now)
-        except RoundError as error:
+            recovery.require_running(self._desk)
+            recovery.require_current(self._desk, now=self._now())
+        except FedcartError as error:
             return str(error)
         return None
 
@@ -115,7 +115,8 @@ class Station:
     def open_sum(self, request: OpenRequest) -> bytes:
         """Share sum's only step; see ``crypto.keyholder.rules``."""
         with self._step() as now:
-            return open_sum(self._desk, self._register, request, now=now)
+            register = Register(self.holder.home / REGISTER_FILE)
+            return open_sum(self._desk, register, request, now=now)
 
     def latest_vote(self, number: int) -> bytes | None:
         """The latest vote of a key holder that this one has seen, as a record's bytes.

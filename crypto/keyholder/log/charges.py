@@ -10,16 +10,16 @@ SCHEMA: Final = (
     """
     CREATE TABLE IF NOT EXISTS charges (
         context TEXT NOT NULL PRIMARY KEY, population TEXT NOT NULL, task TEXT NOT NULL,
-        round TEXT NOT NULL, releases TEXT NOT NULL, charged_at INTEGER NOT NULL
+        round TEXT NOT NULL, release TEXT NOT NULL, charged_at INTEGER NOT NULL
     ) STRICT
     """,
 )
 
 
-def releases(db: sqlite3.Connection, population: str, *, but: str = "") -> list[str]:
+def described(db: sqlite3.Connection, population: str, *, but: str = "") -> list[str]:
     """The described releases of all charged rounds but one (``but``: its context), as JSON."""
-    query = "SELECT releases FROM charges WHERE population = ? AND context != ? ORDER BY rowid"
-    return [row["releases"] for row in db.execute(query, (population, but))]
+    query = "SELECT release FROM charges WHERE population = ? AND context != ? ORDER BY rowid"
+    return [row["release"] for row in db.execute(query, (population, but))]
 
 
 def add(

@@ -43,11 +43,12 @@ class Log:
                 f"{self._path} was written by a later version ({version} > {VERSION}); update "
                 "fedcart."
             )
-        self._writer.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
-            self._writer.execute(statement)
-        self._writer.execute(f"PRAGMA user_version = {VERSION}")
-        self._writer.execute("COMMIT")
+        if version == VERSION:
+            return
+        with self.transaction() as db:
+            for statement in _SCHEMA:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -1,13 +1,14 @@
 """Acknowledged uploads, the grants that they used, and whom this key holder blames.
 
-What makes an upload unique within a round (client, commitments, envelopes, subjects) and a grant
-unique for ever stands under the database's own uniqueness: two uploads that share any of it can't
-both be entered.
+What is unique within a round (clients, commitments, envelopes, grants, shoppers) stands under the
+database's own uniqueness: two uploads that share any of it can't both be entered. A grant is bound
+to one round by its signature, so it is unique for ever. ``Seen`` is the same in memory, to say
+beforehand what would clash.
 """
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from crypto.upload import Role, Upload
@@ -28,8 +29,8 @@ SCHEMA: Final = (
     """,
     """
     CREATE TABLE IF NOT EXISTS grants (
-        token_id TEXT NOT NULL PRIMARY KEY, context TEXT NOT NULL, subject TEXT NOT NULL,
-        upload TEXT NOT NULL, UNIQUE (context, subject)
+        context TEXT NOT NULL, token_id TEXT NOT NULL, subject TEXT NOT NULL,
+        upload TEXT NOT NULL, PRIMARY KEY (context, token_id), UNIQUE (context, subject)
     ) STRICT, WITHOUT ROWID
     """,
     """
@@ -87,64 +88,96 @@ class Blame:
     blamed_at: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """An upload to be acknowledged, with the grants that it uses and its place on disk."""
+
+    upload: Upload
+    grants: tuple[Used, ...]
+    start: int
+    length: int
+
+
+@dataclass
+class Seen:
+    """What no other upload of a round may show again, in memory.
+
+    ``marks`` are commitments and hashes of envelopes; ``used`` are ids of grants, ``subjects`` the
+    shoppers' pseudonyms.
+    """
+
+    uploads: set[str] = field(default_factory=set)
+    clients: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    subjects: set[str] = field(default_factory=set)
+    blamed: set[str] = field(default_factory=set)
+
+    def add(self, upload: Upload, grants: Sequence[Used]) -> None:
+        """Remember an upload."""
+        self.uploads.add(upload.hash)
+        self.clients.add(upload.client)
+        self.marks.update(marks_of(upload))
+        self.used.update(grant.token_id for grant in grants)
+        self.subjects.update(grant.subject for grant in grants)
+
+
 def marks_of(upload: Upload) -> tuple[str, ...]:
-    """What no other upload of the round may show again: its commitments and envelopes."""
+    """An upload's commitments and the hashes of its envelopes."""
     return (*upload.commitments, *upload.shares)
 
 
-def enter(
-    db: sqlite3.Connection, upload: Upload, grants: Sequence[Used], *, start: int, length: int
-) -> None:
-    """Acknowledge an upload: its grants are used now.
+def seen(db: sqlite3.Connection, context: str) -> Seen:
+    """Everything of a round that may not be shown again."""
+    found = Seen()
+    for row in db.execute("SELECT upload, client FROM uploads WHERE context = ?", (context,)):
+        found.uploads.add(row["upload"])
+        found.clients.add(row["client"])
+    for row in db.execute("SELECT token_id, subject FROM grants WHERE context = ?", (context,)):
+        found.used.add(row["token_id"])
+        found.subjects.add(row["subject"])
+    for row in db.execute("SELECT mark FROM marks WHERE context = ?", (context,)):
+        found.marks.add(row["mark"])
+    for row in db.execute("SELECT upload FROM blames WHERE context = ?", (context,)):
+        found.blamed.add(row["upload"])
+    return found
+
+
+def enter(db: sqlite3.Connection, taken: Sequence[Taken]) -> None:
+    """Acknowledge uploads: their grants are used now.
 
     Raises:
-        sqlite3.IntegrityError: something of it was used before (``repeated`` says so first).
+        sqlite3.IntegrityError: something of them was used before (``seen`` tells it first).
     """
-    db.execute(
+    db.executemany(
         "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-        (
-            upload.context,
-            upload.hash,
-            upload.client,
-            upload.sender,
-            upload.role,
-            upload.grant_count,
-            " ".join(upload.commitments),
-            start,
-            length,
-        ),
+        [
+            (
+                each.upload.context,
+                each.upload.hash,
+                each.upload.client,
+                each.upload.sender,
+                each.upload.role,
+                each.upload.grant_count,
+                " ".join(each.upload.commitments),
+                each.start,
+                each.length,
+            )
+            for each in taken
+        ],
     )
-    marks = [(upload.context, mark) for mark in marks_of(upload)]
-    db.executemany("INSERT INTO marks VALUES (?, ?)", marks)
-    used = [(each.token_id, upload.context, each.subject, upload.hash) for each in grants]
-    db.executemany("INSERT INTO grants VALUES (?, ?, ?, ?)", used)
-
-
-def is_known(db: sqlite3.Connection, context: str, upload: str) -> bool:
-    """Whether this very upload was acknowledged before."""
-    query = "SELECT 1 FROM uploads WHERE context = ? AND upload = ?"
-    return db.execute(query, (context, upload)).fetchone() is not None
-
-
-def client_is_known(db: sqlite3.Connection, context: str, client: str) -> bool:
-    """Whether an upload of this client was acknowledged in this round."""
-    query = "SELECT 1 FROM uploads WHERE context = ? AND client = ?"
-    return db.execute(query, (context, client)).fetchone() is not None
-
-
-def mark_is_known(db: sqlite3.Connection, upload: Upload) -> bool:
-    """Whether one of its commitments or envelopes was seen in this round."""
-    marks = marks_of(upload)
-    places = ", ".join("?" * len(marks))
-    query = f"SELECT 1 FROM marks WHERE context = ? AND mark IN ({places})"  # noqa: S608 - marks
-    return db.execute(query, (upload.context, *marks)).fetchone() is not None
-
-
-def grant_is_known(db: sqlite3.Connection, context: str, grant: Used) -> bool:
-    """Whether the grant was used, or its shopper is in this round already."""
-    query = "SELECT 1 FROM grants WHERE token_id = ? OR (context = ? AND subject = ?)"
-    found = db.execute(query, (grant.token_id, context, grant.subject)).fetchone()
-    return found is not None
+    db.executemany(
+        "INSERT INTO marks VALUES (?, ?)",
+        [(each.upload.context, mark) for each in taken for mark in marks_of(each.upload)],
+    )
+    db.executemany(
+        "INSERT INTO grants VALUES (?, ?, ?, ?)",
+        [
+            (each.upload.context, grant.token_id, grant.subject, each.upload.hash)
+            for each in taken
+            for grant in each.grants
+        ],
+    )
 
 
 def end_of(db: sqlite3.Connection, context: str) -> int:
@@ -212,12 +245,6 @@ def blames(db: sqlite3.Connection) -> list[Blame]:
     """All blame records, the oldest first."""
     rows = db.execute("SELECT * FROM blames ORDER BY blamed_at, upload")
     return [Blame(**{name: row[name] for name in Blame.__dataclass_fields__}) for row in rows]
-
-
-def is_blamed(db: sqlite3.Connection, context: str, upload: str) -> bool:
-    """Whether this upload's sender was blamed for it."""
-    query = "SELECT 1 FROM blames WHERE context = ? AND upload = ?"
-    return db.execute(query, (context, upload)).fetchone() is not None
 
 
 def forget(db: sqlite3.Connection, context: str) -> None:

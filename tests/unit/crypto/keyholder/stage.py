@@ -1,6 +1,11 @@
 """Key holders with real keys and requests that they would answer, to be spoilt one by one."""
 
+import atexit
+import json
+import shutil
+import tempfile
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +13,7 @@ import numpy as np
 
 from crypto.commit import Commit
 from crypto.dp.plan import PrivacyPlan
-from crypto.keyholder.home import KeyHolder, Pins, create
+from crypto.keyholder.home import KeyHolder, Pins, create, load
 from crypto.keyholder.peers import Peer, set_peers
 from crypto.manifest import Manifest, context_of
 from crypto.opening import OpenRequest
@@ -31,12 +36,28 @@ def pins(**changes: Any) -> Pins:
 
 
 def make_holders(folder: Path, **changes: Any) -> tuple[KeyHolder, ...]:
-    made = tuple(
-        create(folder / f"holder-{number}", number=number, pins=pins(**changes))
-        for number in (1, 2, 3)
-    )
+    """Three key holders that know each other; their keys are the same all through a test run."""
+    homes = [folder / f"holder-{number}" for number in (1, 2, 3)]
+    for template, home in zip(_templates(), homes, strict=True):
+        shutil.copytree(template, home, dirs_exist_ok=True)
+        settings = {"holder": int(home.name[-1]), **pins(**changes).to_json()}
+        (home / "keyholder.json").write_text(json.dumps(settings))
+    return tuple(load(home) for home in homes)
+
+
+@lru_cache
+def _templates() -> tuple[Path, ...]:
+    root = Path(_folder().name)
+    made = tuple(create(root / f"{number}", number=number, pins=pins()) for number in (1, 2, 3))
     introduce(made)
-    return made
+    return tuple(holder.home for holder in made)
+
+
+@lru_cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return folder
 
 
 def introduce(holders: tuple[KeyHolder, ...]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from crypto.errors import InvalidInputError, SealError
 from crypto.holder_card import CARD_TYPE, HolderCard
 from crypto.keyholder.home import KeyHolder, create, load
-from crypto.sums.share_sum.context import context_hash, load_public
+from crypto.sums.share_sum.context import load_public
+from crypto.sums.share_sum.parameters import context_hash
 from crypto.wire import b64
 from tests.unit.crypto.keyholder.stage import pins
 
@@ -69,7 +70,7 @@ def test_the_card_is_signed(holder: KeyHolder) -> None:
 def test_anothers_card_in_its_place(holder: KeyHolder, tmp_path: Path) -> None:
     other = create(tmp_path / "other", number=2, pins=pins())
     (holder.home / "public.card").write_bytes(other.card.to_bytes())
-    with pytest.raises(InvalidInputError, match="not the card of the identity.*rotate"):
+    with pytest.raises(InvalidInputError, match=r"not the card of the identity.*rotate"):
         load(holder.home)
 
 

@@ -11,8 +11,8 @@ from starlette.types import Message
 
 from consent.service.inprocess import InProcessTransport
 from crypto.errors import WireError
-from crypto.keyholder import service
 from crypto.holder_card import HolderCard
+from crypto.keyholder import service
 from crypto.keyholder.home import KeyHolder
 from crypto.keyholder.service import create_app
 from crypto.opening import MEDIA_TYPE, decode_part
