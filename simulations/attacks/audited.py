@@ -6,7 +6,7 @@ population is loaded again and the shoppers' choices, which a seed repeats, are 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -171,7 +171,7 @@ def _release(place: Path) -> AuditedRelease:
     return AuditedRelease(
         task=parse_task(manifest["task"], manifest["parameters"]),
         context=record["context"],
-        plan=_plan(record["plan"], scheme),
+        plan=PrivacyPlan.from_json(record["plan"]),
         scheme=scheme,
         values=values,
         noise_stddev=record["noise_stddev"],
@@ -179,13 +179,6 @@ def _release(place: Path) -> AuditedRelease:
         shoppers=record["shoppers"],
         epsilon=record["epsilon"],
     )
-
-
-def _plan(body: dict[str, Any], scheme: Scheme) -> PrivacyPlan:
-    """The plan of a record."""
-    known = {field.name for field in fields(PrivacyPlan)}
-    scheme_field = {"scheme": scheme} if "scheme" in known else {}
-    return PrivacyPlan.from_json(body | scheme_field)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -117,11 +117,10 @@ def play(pipeline: Pipeline, coins: npt.NDArray[np.bool_], *, noise: bool) -> Gu
     its sufficient statistics; half a clipping norm is the best threshold between in and out.
     """
     plan = pipeline.plan
-    total = np.zeros(plan.padded_dimension, dtype=np.int64)
-    for item in np.flatnonzero(coins):
-        total += pipeline.rounded(_canary(plan, int(item))).values
+    inside = [_canary(plan, int(item)) for item in np.flatnonzero(coins)]
+    total = pipeline.shoppers_alone(inside)
     if noise:
-        total += pipeline.accounted_noise()
+        total = total + pipeline.accounted_noise()
     guesses = pipeline.released(total)[: coins.size] > plan.clipping_norm / 2
     right = int((guesses == coins).sum())
     return Guesses(canaries=coins.size, right=right, delta=plan.delta)

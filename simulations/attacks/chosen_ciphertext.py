@@ -11,24 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from crypto.dp.plan import PrivacyPlan
-from crypto.sums.share_sum import packing, shamir
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS, SLOTS
-from crypto.update import PartSum, SealedUpdate
-from simulations.attacks.bfv_slots import decrypt, to_polynomial
+from crypto.update import IntArray, PartSum
+from simulations.attacks.bfv_slots import to_polynomial
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
-from simulations.attacks.share_lab import ShareLab, altered, ciphertexts, some_shoppers
+from simulations.attacks.share_lab import (
+    CLIENTS,
+    ShareLab,
+    altered,
+    read,
+    share_plan,
+    some_shoppers,
+)
 from simulations.attacks.statistics import Interval, clopper_pearson
 
-IntArray = npt.NDArray[np.int64]
 # The second difference weighs the answers 1, -2, 1: these multiples make it Σ 4^(k-1) · (±sk_k).
 MULTIPLES = (1, 2, 16)
 SIGNS = (1, -1, 1)
 _BASE = 4
-CLIENTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ def chosen_ciphertext(setting: Setting) -> Finding:
 
 def steal(setting: Setting, plan: PrivacyPlan) -> Finding:
     """The finding for vectors of a plan's length."""
-    lab = ShareLab(plan=plan, rng=setting.secure)
+    lab = ShareLab(plan=share_plan(plan), rng=setting.secure)
     attacked = play(lab, setting.chance, MULTIPLES)
     honest = play(lab, setting.chance, (0, 0, 0))
     return Finding(
@@ -104,7 +107,7 @@ def play(lab: ShareLab, rng: np.random.Generator, multiples: Sequence[int]) -> S
 
 def recover_keys(parts: Sequence[PartSum]) -> list[IntArray]:
     """The three secret keys from the key holders' answers about the first ciphertext."""
-    first, second, third = (part.values[: SLOTS] for part in parts)
+    first, second, third = (part.values[:SLOTS] for part in parts)
     difference = (first - 2 * second + third) % PLAIN_MODULUS
     mixed = to_polynomial(difference)
     mixed = np.where(mixed > PLAIN_MODULUS // 2, mixed - PLAIN_MODULUS, mixed)
@@ -114,14 +117,3 @@ def recover_keys(parts: Sequence[PartSum]) -> list[IntArray]:
         mixed = (mixed - digit) // _BASE
         keys.append(sign * digit)
     return keys
-
-
-def read(sealed: SealedUpdate, keys: Sequence[IntArray], length: int) -> IntArray:
-    """Decrypt a victim's upload with the first two keys, as those key holders together could."""
-    shares = {
-        holder: np.concatenate(
-            [decrypt(each, keys[holder - 1]) for each in ciphertexts(sealed.shares[holder - 1])]
-        )
-        for holder in (1, 2)
-    }
-    return packing.unpack(shamir.recover(shares), length)

@@ -11,11 +11,10 @@ import numpy as np
 from crypto.dp.plan import PrivacyPlan
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
-from simulations.attacks.share_lab import ShareLab, altered, some_shoppers
-from simulations.attacks.statistics import Interval, mean_interval
+from simulations.attacks.share_lab import CLIENTS, ShareLab, altered, share_plan, some_shoppers
+from simulations.attacks.statistics import Interval, weight
 
 FACTOR = 15
-CLIENTS = 5
 
 
 def correlated_ciphertext(setting: Setting) -> Finding:
@@ -25,8 +24,8 @@ def correlated_ciphertext(setting: Setting) -> Finding:
 
 def repeat(setting: Setting, plan: PrivacyPlan) -> Finding:
     """The finding for vectors of a plan's length."""
-    lab = ShareLab(plan=plan, rng=setting.secure)
-    weight, interval = play(lab, setting.chance, copies=FACTOR)
+    lab = ShareLab(plan=share_plan(plan), rng=setting.secure)
+    figure, interval = play(lab, setting.chance, copies=FACTOR)
     once, once_interval = play(lab, setting.chance, copies=0)
     return Finding(
         name="correlated ciphertext, share sum",
@@ -34,7 +33,7 @@ def repeat(setting: Setting, plan: PrivacyPlan) -> Finding:
         action=f"Signs {FACTOR} times the victim's ciphertexts as its own upload.",
         claim="None: share sum does not bind a sealed vector to its sender.",
         measure="the victim's weight in the opened sum",
-        figure=weight,
+        figure=figure,
         interval=interval,
         bound=None,
         permitted="documented limit: the attack must succeed",
@@ -67,7 +66,4 @@ def play(lab: ShareLab, rng: np.random.Generator, *, copies: int) -> tuple[float
     total = scheme.add(sealed)
     opened = scheme.combine(total, lab.open(sealed, total))
     left = (opened - np.sum([each.values for each in others], axis=0)).astype(np.float64)
-    victim = noised[0].values.astype(np.float64)
-    seen = victim != 0
-    ratios = left[seen] / victim[seen]
-    return float(ratios.mean()), mean_interval(ratios, rng)
+    return weight(left, noised[0].values.astype(np.float64))

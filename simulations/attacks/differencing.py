@@ -112,8 +112,9 @@ def statistics(
     spread = math.sqrt(plan.variance) if plan.private else 1.0
     found = np.empty(repetitions)
     for position in range(repetitions):
-        values = pipeline.rounded(target).values.copy() if present else np.zeros(1, dtype=np.int64)
-        total = values + pipeline.accounted_noise() if noise else values
+        total = pipeline.shoppers_alone([target] if present else [])
+        if noise:
+            total = total + pipeline.accounted_noise()
         inner = float((total * direction).sum())
         found[position] = (inner - plan.scale / 2) / spread
     return found

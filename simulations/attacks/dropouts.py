@@ -5,14 +5,18 @@ noise to themselves. What is left must still have the plan's variance μ.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
+from crypto.dp.plan_terms import CORRUPT_HOLDERS
+from crypto.sums.interface import HOLDERS
+from crypto.update import IntArray
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
-from simulations.attacks.statistics import FloatArray, Interval, variance_interval
+from simulations.attacks.statistics import Interval, variance_interval
 
 SAMPLES = 1 << 15
 DIMENSION = 1024
@@ -25,53 +29,68 @@ def dropouts(setting: Setting) -> Finding:
 
 
 def least_noise(setting: Setting, plan: PrivacyPlan, *, samples: int = SAMPLES) -> Finding:
-    """The finding for a plan; ``samples`` noise values in all."""
+    """The finding for a plan; ``samples`` noise values a measurement."""
     plan = replace(plan, dimension=min(plan.dimension, DIMENSION), max_shoppers=plan.max_clients)
     repetitions = math.ceil(samples / plan.padded_dimension)
-    measured = _ratio(_noise(setting, plan, repetitions), plan)
-    # The fault to catch: the noise divided by everybody asked, of whom some then drop out.
-    asked = replace(plan, min_clients=plan.max_clients, max_colluders=0)
-    short = replace(plan, noise_multiplier=_thinned(plan, asked))
-    faulty = _ratio(_noise(setting, short, repetitions), plan)
+    votes = plan.scheme.votes
+    pipeline, faulty = setting.pipeline(plan), setting.pipeline(_faulty(plan))
+    figure, interval = _ratio(pipeline.accounted_noise, repetitions, plan.variance)
+    short, short_interval = _ratio(faulty.accounted_noise, repetitions, plan.variance)
+    details = {
+        "minimum cohort": f"{plan.min_clients} clients, {plan.max_colluders} of them colluding",
+        "noise values measured": f"{repetitions * plan.padded_dimension:,}",
+    }
+    second = Interval(low=1.0, high=1.0)
+    if votes and plan.client_noise:
+        honest = plan.min_clients - plan.max_colluders
+        line, second = _ratio(
+            lambda: pipeline.client_noise(honest), repetitions, plan.client_noise * plan.variance
+        )
+        details["second line: the clients' own noise, as a share of the planned one"] = (
+            f"{line:.3f}, {second.low:.3f} to {second.high:.3f}"
+        )
     return Finding(
         name="dropouts",
-        adversary="As many colluders as the plan assumes leave out their noise, and every other "
-        "client above the minimum cohort drops out.",
+        adversary="Every client beyond the minimum cohort drops out; the others and one key "
+        "holder keep their noise to themselves."
+        if votes
+        else "As many colluders as the plan assumes leave out their noise, and every client beyond "
+        "the minimum cohort drops out.",
         action="Measures the variance that is left in the sum.",
         claim="Whoever drops out, the noise is never below what ε is computed from.",
         measure="variance of the noise, as a share of the accounted μ",
-        figure=measured[0],
-        interval=measured[1],
+        figure=figure,
+        interval=interval,
         bound=1.0,
         permitted="at least 1: the plan's μ = z²Δ₂²",
-        holds=measured[1].high >= 1.0,
+        holds=interval.high >= 1.0 and second.high >= 1.0,
         control=Control(
-            name="a plan that divides the noise by everybody asked",
-            figure=faulty[0],
-            interval=faulty[1],
-            fired=faulty[1].high < 1.0,
+            name="three key holders that split the noise as if none were corrupt"
+            if votes
+            else f"a plan that divides the noise by all {plan.max_clients} clients asked",
+            figure=short,
+            interval=short_interval,
+            fired=short_interval.high < 1.0,
         ),
         note="Here the bound is a floor: the interval must reach 1. Sums of plain integers.",
-        details={
-            "minimum cohort": f"{plan.min_clients} clients, {plan.max_colluders} of them colluding",
-            "asked": f"{plan.max_clients} clients",
-            "noise values measured": f"{repetitions * plan.padded_dimension:,}",
-        },
+        details=details,
     )
 
 
-def _thinned(plan: PrivacyPlan, asked: PrivacyPlan) -> float:
-    """The noise multiplier that the plan's honest minimum really has under the faulty division."""
-    return plan.noise_multiplier * math.sqrt(asked.client_variance / plan.client_variance)
+def _faulty(plan: PrivacyPlan) -> PrivacyPlan:
+    """A plan whose honest minimum has less noise, by the division that is the fault to catch."""
+    left = (
+        (HOLDERS - CORRUPT_HOLDERS) / HOLDERS
+        if plan.scheme.votes
+        else (plan.min_clients - plan.max_colluders) / plan.max_clients
+    )
+    return replace(plan, noise_multiplier=plan.noise_multiplier * math.sqrt(left))
 
 
-def _noise(setting: Setting, plan: PrivacyPlan, repetitions: int) -> FloatArray:
-    pipeline = setting.pipeline(plan)
-    drawn = [pipeline.accounted_noise() for _ in range(repetitions)]
-    return np.concatenate(drawn).astype(np.float64)
-
-
-def _ratio(noise: FloatArray, plan: PrivacyPlan) -> tuple[float, Interval]:
+def _ratio(
+    draw: Callable[[], IntArray], repetitions: int, variance: float
+) -> tuple[float, Interval]:
+    noise = np.concatenate([draw() for _ in range(repetitions)]).astype(np.float64)
     interval = variance_interval(noise)
-    figure = float(np.mean(noise**2)) / plan.variance
-    return figure, Interval(low=interval.low / plan.variance, high=interval.high / plan.variance)
+    figure = float(np.mean(noise**2)) / variance
+    return figure, Interval(low=interval.low / variance, high=interval.high / variance)

@@ -1,10 +1,10 @@
 """What an attack found: a figure with its interval, what is permitted, and its positive control."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simulations.attacks.statistics import Interval, clopper_pearson
+from simulations.attacks.statistics import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +69,3 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """All fields, JSON-able."""
         return asdict(self) | {"passed": self.passed}
-
-
-def share(successes: int, tries: int) -> tuple[float, Interval]:
-    """The share of tries that succeeded and its interval."""
-    return successes / tries, clopper_pearson(successes, tries)
-
-
-def refused(tries: Mapping[str, Callable[[], object]], refusal: type[Exception]) -> list[str]:
-    """Run each try; the names of those that were *not* refused.
-
-    Another error than ``refusal`` is a fault of the attack or of the code and goes through.
-    """
-    accepted = []
-    for name, attempt in tries.items():
-        try:
-            attempt()
-        except refusal:
-            continue
-        accepted.append(name)
-    return accepted

@@ -82,8 +82,7 @@ def promote(
     vector = np.zeros(pipeline.plan.dimension)
     vector[item] = LIE * pipeline.plan.clipping_norm
     if clipping:
-        total = np.sum([pipeline.rounded(vector).values for _ in range(colluders)], axis=0)
-        gain = pipeline.released(total)
+        gain = pipeline.released(pipeline.shoppers_alone([vector] * colluders))
     else:
         gain = colluders * vector
     poisoned = base + gain

@@ -1,12 +1,15 @@
 """What every attack is given: the audited run, randomness, and keys of this audit's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
+from crypto.dp.widths import NoiseSet
+from crypto.sums.interface import Scheme
 from simulations.attacks.audited import AuditedRun
 from simulations.attacks.finding import Finding
 from simulations.attacks.pipeline import CONTEXT, Pipeline
@@ -37,7 +40,7 @@ Attack = Callable[[Setting], Finding]
 def rehearsal(plan: PrivacyPlan, *, dimension: int, clients: int) -> PrivacyPlan:
     """The plan with a shorter vector and a smaller cohort, at the same noise multiplier.
 
-    Guarantee: clients split exactly the noise that the plan accounts for, none colluding.
+    Guarantee: honest parties split exactly the noise that the plan accounts for, none colluding.
     """
     return replace(
         plan,
@@ -47,3 +50,21 @@ def rehearsal(plan: PrivacyPlan, *, dimension: int, clients: int) -> PrivacyPlan
         max_shoppers=max(clients, 2),
         max_colluders=0,
     )
+
+
+def under(plan: PrivacyPlan, scheme: Scheme, *, clients: int, **changes: Any) -> PrivacyPlan:
+    """The plan under another secure sum, for so many clients of one shopper each."""
+    chosen = {field.name: getattr(plan, field.name) for field in fields(plan)}
+    share = scheme is Scheme.SHARE_SUM
+    changed = {
+        "scheme": scheme,
+        "noise": NoiseSet.SKELLAM if share else plan.noise,
+        "experimental": plan.experimental and not share,
+        "client_noise": max(1.0, plan.client_noise) if share else plan.client_noise,
+        "min_clients": clients,
+        "max_clients": clients,
+        "max_shoppers": clients,
+        "max_colluders": 0,
+    }
+    del chosen["scale"]
+    return PrivacyPlan.fitted(**(chosen | changed | changes))

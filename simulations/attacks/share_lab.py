@@ -8,15 +8,26 @@ import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.sums.interface import HOLDERS
+from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.share_sum import packing, shamir
 from crypto.sums.share_sum.open import OpeningKey
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, context_hash
+from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, SLOTS, context_hash
 from crypto.sums.share_sum.scheme import ShareSum
-from crypto.update import PartSum, SealedSum, SealedUpdate
+from crypto.update import FloatArray, IntArray, PartSum, SealedSum, SealedUpdate
 from simulations.attacks.bfv_bytes import Ciphertext
+from simulations.attacks.bfv_slots import decrypt
 from simulations.attacks.pipeline import CONTEXT, Pipeline
+from simulations.attacks.setting import under
 
+# Honest clients beside the hostile one.
+CLIENTS = 5
 _HEADER = 4
+_NO_KEY = np.zeros(SLOTS, dtype=np.int64)
+
+
+def share_plan(plan: PrivacyPlan) -> PrivacyPlan:
+    """A plan under share sum, for the lab's few clients."""
+    return under(plan, Scheme.SHARE_SUM, clients=CLIENTS + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +52,10 @@ class ShareLab:
             public_keys=public,
             key_hashes=[context_hash(data) for data in public],
         )
+
+    def blind(self, sealed: SealedUpdate) -> IntArray:
+        """The sealed vector decrypted with keys of zeros; see ``Lab``."""
+        return read(sealed, [_NO_KEY] * HOLDERS, self.plan.padded_dimension)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -85,7 +100,18 @@ def _frame(ciphertext: Ciphertext) -> bytes:
     return (len(data).to_bytes(_HEADER, "little") + data).ljust(CIPHERTEXT_BYTES, b"\x00")
 
 
-def some_shoppers(plan: PrivacyPlan, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+def read(sealed: SealedUpdate, keys: Sequence[IntArray], length: int) -> IntArray:
+    """Decrypt an upload with two key holders' keys, as those two together could."""
+    shares = {
+        holder: np.concatenate(
+            [decrypt(each, keys[holder - 1]) for each in ciphertexts(sealed.shares[holder - 1])]
+        )
+        for holder in (1, 2)
+    }
+    return packing.unpack(shamir.recover(shares), length)
+
+
+def some_shoppers(plan: PrivacyPlan, count: int, rng: np.random.Generator) -> list[FloatArray]:
     """Vectors of so many made-up shoppers, of length one."""
     drawn = rng.exponential(size=(count, plan.dimension)) ** 4
     return list(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))

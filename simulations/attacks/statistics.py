@@ -68,6 +68,17 @@ def variance_interval(samples: FloatArray, *, confidence: float = CONFIDENCE) ->
     )
 
 
+def weight(
+    values: FloatArray, direction: FloatArray, *, confidence: float = CONFIDENCE
+) -> tuple[float, Interval]:
+    """How often a direction is in a vector, by least squares; what remains counts as noise."""
+    length = float(np.linalg.norm(direction))
+    found = float(values @ direction) / length**2
+    noise = values - found * direction
+    half = float(norm.ppf((1 + confidence) / 2)) * float(noise.std()) / length
+    return found, Interval(low=found - half, high=found + half)
+
+
 def auc(inside: FloatArray, outside: FloatArray) -> float:
     """Probability that a member scores above a non-member, ties counted half."""
     ranks = rankdata(np.concatenate([inside, outside]))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,15 @@ DELTA = 1e-5
 SHOPPERS, ITEMS = 240, 60
 
 
-def a_plan(noise: float = 6.0, dimension: int = ITEMS) -> PrivacyPlan:
+def a_plan(
+    z: float = 6.0, dimension: int = ITEMS, scheme: Scheme = Scheme.COMPACT_SUM, **changes: Any
+) -> PrivacyPlan:
+    fields: dict[str, Any] = {"scheme": scheme} | changes
     return PrivacyPlan.fitted(
+        **fields,
         dimension=dimension,
         clipping_norm=1.0,
-        noise_multiplier=noise,
+        noise_multiplier=z,
         min_clients=20,
         max_clients=24,
         max_shoppers=SHOPPERS,
@@ -33,7 +38,7 @@ def a_plan(noise: float = 6.0, dimension: int = ITEMS) -> PrivacyPlan:
 
 
 @lru_cache
-def a_run() -> AuditedRun:
+def a_run(scheme: Scheme = Scheme.COMPACT_SUM) -> AuditedRun:
     """A run over made-up shoppers whose one release holds what its record says."""
     scenario = Scenario(
         name="small",
@@ -42,7 +47,7 @@ def a_run() -> AuditedRun:
         consent=Consent(refuse=0.2, personal_only=0.2, withdraw=0.0),
         clients=Clients(dropout=0.0),
     )
-    return _with_noise(scenario, a_plan())
+    return _with_noise(scenario, a_plan(scheme=scheme))
 
 
 @lru_cache
@@ -64,9 +69,9 @@ def _with_noise(scenario: Scenario, plan: PrivacyPlan) -> AuditedRun:
         task=task,
         context=CONTEXT,
         plan=plan,
-        scheme=Scheme.SHARE_SUM,
+        scheme=plan.scheme,
         values=np.zeros(ITEMS),
-        noise_stddev=plan.noise_stddev(plan.min_clients - plan.max_colluders),
+        noise_stddev=plan.noise_multiplier,
         clients=20,
         shoppers=144,
         epsilon=plan.round_epsilon(),
@@ -79,10 +84,9 @@ def _with_noise(scenario: Scenario, plan: PrivacyPlan) -> AuditedRun:
         delta=DELTA,
     )
     pipeline = Pipeline(plan=plan, context=CONTEXT, rng=SecureRandom())
-    total = pipeline.accounted_noise()
-    for name, values in run.contributions(task).items():
-        if name in run.contributors:
-            total = total + pipeline.rounded(values).values
+    table = run.contributions(task)
+    inside = [table[name] for name in sorted(run.contributors)]
+    total = pipeline.shoppers_alone(inside) + pipeline.accounted_noise()
     released = replace(release, values=pipeline.released(total))
     return replace(run, releases={TaskName.POPULARITY: released})
 

@@ -1,17 +1,26 @@
 """Attacks on what a release tells: each holds where it must and breaks where protection is gone."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from simulations.attacks import dropouts, leak_probe, membership, poisoning, sensitivity
+from crypto.dp.widths import NoiseSet
+from crypto.sums.interface import Scheme
+from simulations.attacks import (
+    dropouts,
+    leak_probe,
+    membership,
+    poisoning,
+    row_support,
+    sensitivity,
+)
 from simulations.attacks.canaries import audit, play, visible
 from simulations.attacks.differencing import point, tell_apart
 from simulations.attacks.finding import Finding
-from simulations.attacks.pipeline import Pipeline
+from simulations.attacks.labs import LABS
+from simulations.attacks.piece_lab import PieceLab
+from simulations.attacks.pipeline import Pipeline, sealed_equals_plain
 from simulations.evaluation.metrics import best
 from tests.unit.simulations.attack_runs import a_bare_run, a_plan, a_run, a_setting
 
@@ -22,6 +31,12 @@ def test_sensitivity_holds_and_its_control_fires() -> None:
     found = sensitivity.sensitivity(a_setting())
     assert found.passed
     assert 0.9 < found.figure <= 1.0
+
+
+def test_sensitivity_holds_for_real_vectors() -> None:
+    plan = a_plan(noise=NoiseSet.CENTRED_GAUSSIAN, experimental=True)
+    found = sensitivity.largest_norm(plan, SecureRandom(), RNG, draws=1)
+    assert found.passed
 
 
 def test_sensitivity_sees_a_bound_that_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,22 +133,21 @@ def test_poisoning_sees_clipping_that_lets_too_much_through(
 ) -> None:
     release = a_run().popularity
     pipeline = a_setting().pipeline(release.plan)
-    honest = Pipeline.rounded
-
-    def lax(self: Pipeline, values: np.ndarray) -> object:
-        wide = replace(self, plan=replace(self.plan, clipping_norm=2.0))
-        return honest(wide, values)
-
-    monkeypatch.setattr(Pipeline, "rounded", lax)
-    monkeypatch.setattr(
-        Pipeline, "released", lambda self, values: self.rotation.backward(values * 2.0 / 1024)
-    )
+    honest = Pipeline.shoppers_alone
+    monkeypatch.setattr(Pipeline, "shoppers_alone", lambda self, given: 2 * honest(self, given))
     assert not poisoning.promote_cold(release, pipeline).holds
 
 
-def test_dropouts_leave_the_accounted_noise() -> None:
-    found = dropouts.least_noise(a_setting(), a_plan(dimension=64), samples=1 << 14)
-    assert found.passed
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_dropouts_leave_the_accounted_noise(scheme: Scheme) -> None:
+    plan = a_plan(dimension=64, scheme=scheme)
+    assert dropouts.least_noise(a_setting(), plan, samples=1 << 14).passed
+
+
+def test_dropouts_see_clients_that_add_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Pipeline.client_noise
+    monkeypatch.setattr(Pipeline, "client_noise", lambda self, clients: honest(self, clients - 4))
+    assert not dropouts.least_noise(a_setting(), a_plan(dimension=64), samples=1 << 14).holds
 
 
 def test_dropouts_see_noise_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,3 +178,44 @@ def test_negatives_never_hold_an_excluded_item_and_hold_every_other() -> None:
     assert counts[[0, 3]].tolist() == [0, 0]
     assert (counts[[1, 2, 4, 5]] > 0).all()
     assert best(-counts[None], 2).tolist() == [[0, 3]]
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_rows_are_hidden_by_sealing_and_by_nothing_else(scheme: Scheme) -> None:
+    run = a_run(scheme)
+    found = row_support.row_support(a_setting(run))
+    assert found.passed
+    assert found.control.figure == 1.0
+
+
+def test_rows_of_a_scheme_that_does_not_seal_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = PieceLab(plan=a_plan(0.1), rng=SecureRandom())
+    opened: list[np.ndarray] = []
+    honest = Pipeline.client
+
+    def watched(self: Pipeline, shoppers: object) -> object:
+        made = honest(self, shoppers)
+        opened.append(made.values)
+        return made
+
+    monkeypatch.setattr(Pipeline, "client", watched)
+    monkeypatch.setattr(PieceLab, "blind", lambda self, sealed: opened[-1])
+    shoppers = {str(k): np.eye(60)[k] for k in range(40)}
+    assert not row_support.guess(a_setting(), lab, shoppers).holds
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_sealed_sums_equal_plain_ones(scheme: Scheme) -> None:
+    plan = a_plan(scheme=scheme)
+    lab = LABS[scheme](plan, SecureRandom())
+    vectors = list(np.abs(RNG.normal(size=(5, 60))))
+    assert sealed_equals_plain(lab, a_setting().pipeline(plan), vectors).equal
+
+
+def test_a_sealed_sum_that_differs_is_told() -> None:
+    plan = a_plan()
+    lab = PieceLab(plan=plan, rng=SecureRandom())
+    pipeline = a_setting().pipeline(plan)
+    honest = lab.scheme.combine
+    lab.scheme.combine = lambda total, parts: honest(total, parts) + 1  # type: ignore[method-assign]
+    assert not sealed_equals_plain(lab, pipeline, [np.ones(60)]).equal

@@ -1,0 +1,144 @@
+"""The audit as one self-contained HTML file: no network, no script, in the look of the report."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from crypto.errors import FedcartError
+from simulations.attacks.finding import Finding
+from simulations.attacks.registry import Family
+from simulations.attacks.statistics import CONFIDENCE, Interval
+from simulations.attacks.suite import Audit
+from simulations.report import words
+
+PAGE = "audit.html"
+_LARGE = 1000
+# Whole numbers that came out of arithmetic.
+_HAIR = 1e-9
+
+
+def render(audit: Audit, out: Path) -> Path:
+    """Write the page to ``out`` and return it; it appears whole or not at all.
+
+    Raises:
+        FedcartError: ``out`` can't be written.
+    """
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        draft.write_text(to_html(audit), encoding="utf-8")
+        draft.replace(out)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise FedcartError(f"Can't write the audit {out}: {error.strerror}.") from error
+    return out
+
+
+def to_html(audit: Audit) -> str:
+    """The page as text, ending in a newline."""
+    findings = [each for group in audit.findings.values() for each in group]
+    return (
+        _environment()
+        .get_template("audit.html")
+        .render(
+            audit=audit,
+            families=families(audit.findings),
+            failures=[each for each in findings if not each.passed],
+            headline=headline(audit),
+            facts=facts(audit),
+            confidence=f"{100 * CONFIDENCE:g}{words.PERCENT}",
+        )
+    )
+
+
+def families(findings: Mapping[Family, tuple[Finding, ...]]) -> list[dict[str, Any]]:
+    """What the template shows of each family."""
+    return [
+        {"id": family.name.lower().replace("_", "-"), "name": str(family), "findings": group}
+        for family, group in findings.items()
+    ]
+
+
+def headline(audit: Audit) -> tuple[str, ...]:
+    """The audit in a few sentences."""
+    findings = [each for group in audit.findings.values() for each in group]
+    claims = [each for each in findings if not each.documented]
+    limits = [each for each in findings if each.documented]
+    standing = sum(each.holds for each in claims)
+    succeed = sum(each.holds for each in limits)
+    fired = sum(each.control.fired for each in findings)
+    return (
+        (
+            f"{standing} of {words.plural(len(claims), 'attack')} stay within what is claimed; "
+            f"{succeed} of {words.plural(len(limits), 'documented limit')} of share sum succeed, as "
+            "the threat model says they do."
+        ),
+        (
+            f"{fired} of {len(findings)} positive controls fired: the same attack succeeds where its "
+            "protection is taken away."
+        ),
+        (
+            f"The run claims {words.bound(audit.run.epsilon)} at δ = {words.delta(audit.run.delta)} "
+            "for everything shared, per shopper."
+        ),
+    )
+
+
+def facts(audit: Audit) -> tuple[tuple[str, str, bool], ...]:
+    """Value, text and whether it alarms, for the top of the page."""
+    findings = [each for group in audit.findings.values() for each in group]
+    broken = sum(not each.holds for each in findings)
+    silent = sum(not each.control.fired for each in findings)
+    return (
+        (str(broken), "claims broken", broken > 0),
+        (str(silent), "controls that did not fire", silent > 0),
+        (words.seconds(audit.seconds), "for the whole audit", False),
+    )
+
+
+def shown(value: float | None) -> str:
+    """A figure: whole numbers as such, others with three digits; a dash for none."""
+    if value is None:
+        return "–"
+    if abs(value) >= _LARGE:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if abs(value - round(value)) < _HAIR else f"{value:.3f}"
+
+
+def between(interval: Interval) -> str:
+    """An interval, or "exact" where nothing was sampled."""
+    if interval.low == interval.high:
+        return "exact"
+    return f"{shown(interval.low)} to {shown(interval.high)}"
+
+
+def verdict(finding: Finding) -> str:
+    """The verdict in a word or two."""
+    if finding.documented:
+        return "succeeds, as documented" if finding.holds else "NO LONGER SUCCEEDS"
+    return "holds" if finding.holds else "BROKEN"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    folders = [
+        jinja2.PackageLoader(package, "templates")
+        for package in ("simulations.attacks", "simulations.report")
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {
+        "words": words,
+        "shown": shown,
+        "between": between,
+        "verdict": verdict,
+    }
+    return environment
