@@ -26,6 +26,7 @@ MAX_RECORD_BYTES = 64 * 1024 * 1024
 MAX_TIME_MS = 253_402_300_799_999  # the end of the year 9999, UTC
 _MAGIC = b"FRS1"
 _HASH = re.compile(r"[0-9a-f]{64}")
+_TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 
 def digest(tag: str, *fields: bytes) -> bytes:
@@ -178,6 +179,9 @@ class SignedRecord:
             raise WireError("A signed record has exactly the keys type, body and signature.")
         if not all(isinstance(part, str) for part in value.values()):
             raise WireError("The parts of a signed record are strings.")
+        # A record is named by its type before anybody checks what type it should be.
+        if not _TYPE.fullmatch(value["type"]):
+            raise WireError("The type of a signed record is a short word.")
         return cls(
             type=value["type"],
             body=unb64(value["body"], what="signed record body"),

@@ -221,6 +221,16 @@ class TestSignedRecord:
             with pytest.raises(WireError):
                 SignedRecord.from_json(value)
 
+    @pytest.mark.parametrize(
+        "word", ["", "a\x00b", "\ud800", "A", "a b", "é", "-a", "1a", "a" * 65, "a\n"]
+    )
+    def test_types_are_words(self, record: SignedRecord, word: str) -> None:
+        """A hash names the type: one that could not be hashed would trip whoever asks for it."""
+        with pytest.raises(WireError, match="short word"):
+            SignedRecord.from_json(record.to_json() | {"type": word})
+        named = SignedRecord.from_json(record.to_json() | {"type": "a-1" + "b" * 61})
+        assert len(named.hash) == 64
+
     def test_trailing_bytes(self, record: SignedRecord) -> None:
         with pytest.raises(WireError):
             SignedRecord.from_bytes(record.to_bytes() + b"{}")
