@@ -1,4 +1,4 @@
-"""The commands of research: demo, simulate, evaluate, data, report and bench."""
+"""The commands of research: demo, simulate, evaluate, audit, data, report and bench."""
 
 import json
 import signal
@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from simulations.attacks.cli import audit
 from simulations.population.cli import app as data_app
 
 app = typer.Typer(no_args_is_help=True)
 bench_app = typer.Typer(help="Measure speed, one JSON object a line.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
+app.command()(audit)
 
 SetOption = Annotated[
     list[str] | None,
