@@ -1,9 +1,11 @@
 """The Flower client app: translates messages, decides nothing, imports lightly.
 
 ``query.hello`` says who this client is; ``train.contribute`` takes part in a round. A client that
-does not take part answers so, with a reason that names no shopper and no file of hers.
+does not take part answers so, with a reason that names no shopper and no file of hers. Flower would
+send the coordinator the words of any exception that leaves here, so none does.
 """
 
+import logging
 from pathlib import Path
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -18,12 +20,17 @@ from crypto.invitation import Invitation
 from crypto.wire import b64, public_bytes
 
 app = ClientApp()
+_logger = logging.getLogger("fedcart.client")
 
 
 @app.query("hello")
 def hello(message: Message, context: Context) -> Message:
     """Answer with this client's key and kind."""
-    home = _home(context)
+    try:
+        home = _home(context)
+    except Exception:
+        _logger.exception("this client has no home")
+        raise RuntimeError("This client can't say who it is.") from None
     key = b64(public_bytes(home.identity.public_key()))
     record = ConfigRecord({"client_key": key, "kind": str(home.kind)})
     return Message(RecordDict({"hello": record}), reply_to=message)
@@ -32,8 +39,8 @@ def hello(message: Message, context: Context) -> Message:
 @app.train("contribute")
 def take_part(message: Message, context: Context) -> Message:
     """Contribute to a round, or decline."""
-    home = _home(context)
     try:
+        home = _home(context)
         invitation = Invitation.from_bytes(_bytes_of(message))
         sent = contribute(invitation, home, connect(home.trust.consent_url))
     except ConsentError:
@@ -41,6 +48,9 @@ def take_part(message: Message, context: Context) -> Message:
     except UnfitRoundError as error:
         return Message(_declined(str(error)), reply_to=message)
     except FedcartError as error:  # its message may name files of this client
+        return Message(_declined(type(error).__name__), reply_to=message)
+    except Exception as error:
+        _logger.exception("this client stumbled and takes no part")
         return Message(_declined(type(error).__name__), reply_to=message)
     return Message(_sent(sent), reply_to=message)
 
