@@ -3,6 +3,7 @@
 Best effort: what a file system, a solid-state disk or somebody's backup has kept is out of reach.
 """
 
+import shutil
 from pathlib import Path
 
 from client.events import EventStore
@@ -13,8 +14,10 @@ from client.personal_export import exports_of
 def erase_purchases(home: ClientHome) -> int:
     """Overwrite and delete the purchases of a device; how many lines there were.
 
-    What an import that was cut off has left goes too.
+    What an import that was cut off has left goes too, and what was sealed for open rounds.
     """
+    if home.outbox.exists():
+        shutil.rmtree(home.outbox)
     for draft in home.path.glob(f".{home.events.name}.draft*"):
         draft.unlink(missing_ok=True)
     if not home.events.exists():
