@@ -1,5 +1,6 @@
 """A shopper's choices from her own device: see them, change one, take all back and be forgotten."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from client import notice
 from client.erasing import copies_of, erase_purchases
 from client.events import EventStore
 from client.home import ClientHome
-from client.register import joined_rounds
+from client.register import joined_rounds, spent_by
 from consent.answers import Consents
 from consent.client import ConsentClient
 from consent.purpose import LIVE_STATES, Category, Cell, Decision, Purpose
@@ -36,6 +37,9 @@ class Status:
     Attributes:
         lines: purchase lines kept here.
         rounds: every joined round: task, round and the ε that it was charged with.
+        spent: ε of all of them together at ``delta``; None where one had no noise, so that nothing
+            bounds it.
+        cap: what they may cost her in all; None where she set no cap.
         trains: whether she lets her purchases train shared models; None where nobody could say,
             and then nothing leaves either.
         leaves: what would leave in the next round, in words.
@@ -43,6 +47,9 @@ class Status:
 
     lines: int
     rounds: tuple[tuple[str, str, float | None], ...]
+    spent: float | None
+    cap: float | None
+    delta: float
     trains: bool | None
     leaves: str
 
@@ -94,9 +101,13 @@ def forget(home: ClientHome, http: httpx.Client) -> Forgotten:
 def status(home: ClientHome, http: httpx.Client) -> Status:
     """What this device holds, what has left it and what would; never fails for want of consent."""
     trains = _trains(home, http)
+    spent = spent_by(home.register, home.shopper, delta=home.trust.delta)
     return Status(
         lines=_lines(home),
         rounds=tuple(joined_rounds(home.register)),
+        spent=spent if math.isfinite(spent) else None,
+        cap=home.trust.epsilon_cap,
+        delta=home.trust.delta,
         trains=trains,
         leaves=_leaves(home, trains=trains),
     )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client import notice
-from client.limits import EPSILON_CAP, N_FLOOR, Z_FLOOR
+from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
 from consent.ages import AgeBand
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.task import TaskName
+from crypto.sums.schemes import Scheme
 
 if TYPE_CHECKING:
     from consent.answers import Consents
@@ -36,6 +37,14 @@ EpsilonCapOption = Annotated[
 ]
 ExperimentalOption = Annotated[
     bool, typer.Option("--experimental", help="Join rounds of Set B too: not reviewed yet.")
+]
+ShareSumOption = Annotated[
+    bool,
+    typer.Option(
+        "--share-sum",
+        help="Join rounds of share sum too, which rests on an honest coordinator: for members of "
+        "an alliance under contract.",
+    ),
 ]
 
 
@@ -84,6 +93,7 @@ def init(
     z_floor: ZFloorOption = Z_FLOOR,
     epsilon_cap: EpsilonCapOption = EPSILON_CAP,
     experimental: ExperimentalOption = False,
+    share_sum: ShareSumOption = False,
 ) -> None:
     """Set a device up: make its keys, pin the operators', register its shopper's choices.
 
@@ -106,6 +116,7 @@ def init(
         z_floor=z_floor,
         epsilon_cap=epsilon_cap,
         experimental=experimental,
+        schemes=_schemes(share_sum=share_sum),
     )
     decisions = first_decisions(personalise=personalise, train=train)
     made = enrol_device(home, setup, decisions, connect(consent_url), age_band=age_band)
@@ -157,6 +168,7 @@ def pair(
     z_floor: ZFloorOption = Z_FLOOR,
     epsilon_cap: EpsilonCapOption = EPSILON_CAP,
     experimental: ExperimentalOption = False,
+    share_sum: ShareSumOption = False,
 ) -> None:
     """Make this the device that stands for whoever was shown the code in her panel.
 
@@ -192,6 +204,7 @@ def pair(
             z_floor=z_floor,
             epsilon_cap=epsilon_cap,
             experimental=experimental,
+            schemes=_schemes(share_sum=share_sum),
         )
         done = pair_new(home, setup, code, connect(consent_url), tasks=tasks)
     line = {
@@ -331,7 +344,7 @@ def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
 
     from client.choices import status as status_of
     from client.connection import connect
-    from client.display import status_table
+    from client.display import spent_line, status_table
     from client.home import ClientHome
 
     loaded = ClientHome.load(home)
@@ -341,6 +354,8 @@ def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
         return
     console = Console()
     console.print(status_table(found) if found.rounds else "No round was joined yet.")
+    if found.rounds:
+        console.print(spent_line(found))
     console.print(f"{found.lines:,} purchase lines are kept on this device.")
     console.print(f"What would leave: {found.leaves}")
 
@@ -416,6 +431,10 @@ def sync(
         run()
     else:
         watch(run_again, every, sleep)
+
+
+def _schemes(*, share_sum: bool) -> tuple[Scheme, ...]:
+    return (*SCHEMES, Scheme.SHARE_SUM) if share_sum else SCHEMES
 
 
 def _show_choices(consents: "Consents", *, as_json: bool) -> None:

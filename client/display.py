@@ -59,6 +59,14 @@ def status_table(status: Status) -> Table:
     return table
 
 
+def spent_line(status: Status) -> str:
+    """What all rounds together have cost her, and what they may."""
+    if status.spent is None:
+        return "All rounds together: one had no noise, so nothing bounds what they say about you."
+    cap = "you set no limit" if status.cap is None else f"you allow {status.cap:g}"
+    return f"All rounds together: ε = {told(status.spent)} at δ = {status.delta:g}; {cap}."
+
+
 def intake_lines(intake: Intake) -> list[str]:
     """An import in a few words."""
     told = [f"{intake.lines:,} lines in {intake.baskets:,} baskets are on this device."]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from client import notice
 from client.home import ClientHome, ClientKind, Trust
-from client.limits import EPSILON_CAP
+from client.limits import EPSILON_CAP, SCHEMES
 from consent.ages import AgeBand
 from consent.answers import DevicePaired, Registered
 from consent.client import ConsentClient
@@ -26,6 +26,7 @@ from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import write_secret
+from crypto.sums.schemes import Scheme
 
 # What a device's event store calls its only shopper: no card number is kept.
 SHOPPER: Final = "me"
@@ -38,7 +39,7 @@ class Setup:
     Attributes:
         key_holders: files with the three key holders' public cards, in any order.
         catalogue: file with the retailer's public item list.
-        n_floor, z_floor, epsilon_cap, experimental: see ``Trust``.
+        n_floor, z_floor, epsilon_cap, experimental, schemes: see ``Trust``.
     """
 
     population: str
@@ -51,6 +52,7 @@ class Setup:
     z_floor: float
     epsilon_cap: float = EPSILON_CAP
     experimental: bool = False
+    schemes: tuple[Scheme, ...] = SCHEMES
 
 
 def first_decisions(*, personalise: bool, train: bool) -> dict[Cell, Decision]:
@@ -166,6 +168,7 @@ def _pin(
         z_floor=setup.z_floor,
         epsilon_cap=setup.epsilon_cap,
         experimental=setup.experimental,
+        schemes=setup.schemes,
     )
 
 

@@ -22,12 +22,13 @@ from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from client.limits import DELTA, EPSILON_CAP
+from client.limits import DELTA, EPSILON_CAP, SCHEMES
 from consent.tasks.catalogue import Catalogue
+from crypto.dp.plan_terms import MAX_DELTA
 from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import read_secret, write_secret
-from crypto.sums.schemes import HOLDERS
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import (
     b64,
     get_float,
@@ -41,6 +42,7 @@ from crypto.wire import (
 )
 
 _SETTINGS: Final = "client.json"
+_LEAST_DELTA: Final = 1e-15
 
 
 class ClientKind(StrEnum):
@@ -65,6 +67,7 @@ class Trust:
         z_floor: it joins no round with a smaller noise multiplier (0 allows privacy off).
         epsilon_cap: what all rounds together may cost a shopper at ``delta``; None sets no cap.
         experimental: whether it joins rounds of Set B, which nobody outside has reviewed.
+        schemes: the secure sums that it joins.
     """
 
     population: str
@@ -79,6 +82,7 @@ class Trust:
     epsilon_cap: float | None = EPSILON_CAP
     delta: float = DELTA
     experimental: bool = False
+    schemes: tuple[Scheme, ...] = SCHEMES
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in client.json."""
@@ -95,6 +99,7 @@ class Trust:
             "epsilon_cap": self.epsilon_cap,
             "delta": self.delta,
             "experimental": self.experimental,
+            "schemes": list(self.schemes),
         }
 
     @classmethod
@@ -116,8 +121,9 @@ class Trust:
             n_floor=get_int(value, "n_floor", low=2, high=10**9),
             z_floor=get_float(value, "z_floor", low=0.0, high=1e9),
             epsilon_cap=_cap(value),
-            delta=get_float(value, "delta", low=0.0, high=1.0),
+            delta=get_float(value, "delta", low=_LEAST_DELTA, high=MAX_DELTA),
             experimental=_truth(value, "experimental"),
+            schemes=_schemes(value),
         )
 
     def load_cards(self) -> tuple[HolderCard, ...]:
@@ -313,6 +319,15 @@ def _truth(value: dict[str, Any], key: str) -> bool:
     if not isinstance(found, bool):
         raise InvalidInputError(f"client.json: field {key!r} is true or false.")
     return found
+
+
+def _schemes(value: dict[str, Any]) -> tuple[Scheme, ...]:
+    found = get_strings(value, "schemes", max_count=len(Scheme))
+    if not set(found) <= set(Scheme):
+        raise InvalidInputError(
+            f"client.json: field 'schemes' names some of {', '.join(Scheme)}, got {found}."
+        )
+    return tuple(Scheme(name) for name in found)
 
 
 @lru_cache(maxsize=16)

@@ -65,6 +65,7 @@ def check_manifest(record: SignedRecord, trust: Trust, *, now: float) -> tuple[M
         f"noise below {trust.z_floor}": plan.noise_multiplier < trust.z_floor,
         "an ε that its plan does not keep": not _keeps_epsilon(manifest),
         "experimental noise": plan.experimental and not trust.experimental,
+        "another secure sum than it was set up for": plan.scheme not in trust.schemes,
         "another length than its task": plan.dimension != task.dimension,
         "no or another purpose": manifest.purposes != (REQUIRED_PURPOSE[name],),
         "fewer categories than its task needs": not REQUIRED_CATEGORIES[name].issubset(

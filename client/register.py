@@ -81,7 +81,7 @@ class Charge:
         context: the round's.
         release: what it releases about one who takes part.
         run, number: its run (unique among populations and tasks) and its place there.
-        separation: how many rounds of the run lie between two participations of a shopper.
+        separation: a shopper takes part at most once in so many rounds of the run.
     """
 
     context: str

@@ -233,6 +233,7 @@ def _trust(keys: Keys, catalogue: Path, consent_url: str) -> Trust:
         z_floor=keys.z_floor,
         epsilon_cap=None,  # simulated shoppers ask for whatever the scenario tries
         experimental=True,
+        schemes=tuple(Scheme),
     )
 
 
