@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
 
 from crypto.errors import SealError
@@ -43,6 +43,7 @@ class RoundPublicKey:
 
     def __post_init__(self) -> None:
         self.parsed()
+        _refuse_weak(self.raw[MLKEM_BYTES:])
         hash_bytes(self.record_hash)
 
     def parsed(self) -> MLKEM768X25519PublicKey:
@@ -55,6 +56,18 @@ class RoundPublicKey:
         except ValueError as error:
             raise SealError("This is not the public key of a round.") from error
         return MLKEM768X25519PublicKey(mlkem, x25519)
+
+
+def _refuse_weak(x25519: bytes) -> None:
+    """Refuse a point of small order: every exchange with it fails, sealing would stumble over it.
+
+    Raises:
+        SealError: it is one.
+    """
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(x25519))
+    except ValueError as error:
+        raise SealError("This is not the public key of a round.") from error
 
 
 def hash_bytes(text: str) -> bytes:
