@@ -12,6 +12,7 @@ from consent.service.app import create_app
 from consent.service.inprocess import InProcessTransport
 from consent.service.settings import Settings, create_home
 from consent.tasks.catalogue import Catalogue
+from crypto.holder_card import HolderCard
 from crypto.sums.share_sum.context import generate, public_context_bytes
 from tests.unit.client.shop import ITEMS, URL, Shop
 from tests.unit.client.stage import Party, make_client
@@ -31,15 +32,17 @@ def device(stage: Stage, tmp_path: Path) -> Party:
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    files = [tmp_path_factory.mktemp("holders") / f"{k}.context" for k in (1, 2, 3)]
-    for file in files:
-        file.write_bytes(public_context_bytes(generate()))
+def cards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three key holders' public cards, as they hand them out."""
+    files = [tmp_path_factory.mktemp("holders") / f"{k}.card" for k in (1, 2, 3)]
+    for number, file in enumerate(files, start=1):
+        context = public_context_bytes(generate())
+        file.write_bytes(HolderCard.sign(number, context, Ed25519PrivateKey.generate()).to_bytes())
     return files
 
 
 @pytest.fixture
-def shop(tmp_path: Path, contexts: list[Path]) -> Iterator[Shop]:
+def shop(tmp_path: Path, cards: list[Path]) -> Iterator[Shop]:
     made = create_home(tmp_path / "consent", issuer="test")
     settings = replace(Settings.load(made.path), durable=False)
     catalogue = Catalogue(
@@ -53,7 +56,7 @@ def shop(tmp_path: Path, contexts: list[Path]) -> Iterator[Shop]:
     (tmp_path / "catalogue.json").write_bytes(catalogue.to_bytes())
     transport = InProcessTransport(create_app(settings))
     mount(URL, transport)
-    yield Shop(tmp_path, made.public_key, Ed25519PrivateKey.generate(), contexts, catalogue)
+    yield Shop(tmp_path, made.public_key, Ed25519PrivateKey.generate(), cards, catalogue)
     unmount(URL)
     transport.close()
 

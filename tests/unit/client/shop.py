@@ -14,8 +14,9 @@ from consent.tasks.artefact import PopularityArtefact, encode_artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import PopularityTask, TaskName
 from crypto.dp.plan import PrivacyPlan
+from crypto.holder_card import parse_card
 from crypto.wire import b64, public_bytes
-from server.rounds import RoundTerms, plan_round
+from server.rounds import RoundPlace, RoundTerms, plan_round
 from tests.unit.commands import Outcome, fedcart
 
 URL = "http://consent.test"
@@ -31,12 +32,12 @@ c7,batteries,2024-03-05,south
 
 @dataclass
 class Shop:
-    """A consent service, key holders' contexts, an item list, and a shopper's file."""
+    """A consent service, key holders' cards, an item list, and a shopper's file."""
 
     folder: Path
     consent_key: str
     coordinator: Ed25519PrivateKey
-    contexts: list[Path]
+    cards: list[Path]
     catalogue: Catalogue
 
     @property
@@ -54,7 +55,7 @@ class Shop:
             "consent-key": self.consent_key,
             "coordinator-key": b64(public_bytes(self.coordinator.public_key())),
             "catalogue": self.folder / "catalogue.json",
-            "key-holder": self.contexts,
+            "key-holder": self.cards,
         } | {key.replace("_", "-"): value for key, value in changed.items()}
         words: list[str | Path] = []
         for key, value in options.items():
@@ -111,16 +112,16 @@ class Shop:
             delta=1e-5,
         )
         terms = RoundTerms(
-            population="fedcart", catalogue=self.catalogue.hash, key_hashes=("a", "b", "c")
+            population="fedcart",
+            catalogue=self.catalogue.hash,
+            cards=tuple(parse_card(file.read_bytes(), what=str(file)) for file in self.cards),
         )
         planned = plan_round(
             PopularityTask(items=len(self.catalogue)),
             plan,
-            round_id=place.name,
+            place=RoundPlace(round_id=place.name, opens=opens, closes=opens + 60),
             terms=terms,
             key=key or self.coordinator,
-            opens=opens,
-            closes=opens + 60,
         )
         (place / "manifest.json").write_bytes(planned.record.to_bytes())
 

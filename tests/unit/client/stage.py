@@ -13,12 +13,28 @@ from consent.ages import AgeBand
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import PopularityTask
-from crypto.dp.plan import without_noise
+from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.invitation import Invitation
-from crypto.manifest import Manifest
+from crypto.manifest import Manifest, context_of
+from crypto.sealing import secure_sum
+from crypto.sums.interface import HOLDERS, Scheme
+from crypto.update import PartSum, SealedSum, SealedUpdate
+from crypto.upload import Upload
 from crypto.wire import SignedRecord
+from server.rounds import PlannedRound, release
 from tests.unit.consent.harness import GIVE, NOTICE, Stage
-from tests.unit.crypto.samples import cards, key_hashes, manifest, plan, signer
+from tests.unit.crypto.samples import (
+    cards,
+    commit,
+    invitation,
+    key_hashes,
+    manifest,
+    opening_keys,
+    piece_part,
+    plan,
+    round_keys,
+    signer,
+)
 
 ITEMS = tuple(f"item-{k:02d}" for k in range(12))
 CATALOGUE = Catalogue(
@@ -68,18 +84,22 @@ def make_trust(folder: Path, **changes: Any) -> Trust:
         "catalogue": str(catalogue),
         "n_floor": 3,
         "z_floor": 0.3,
+        "schemes": tuple(Scheme),
     }
     return Trust(**(fields | changes))
 
 
 def make_manifest(**changes: Any) -> Manifest:
-    fields: dict[str, Any] = {"key_hashes": key_hashes(), "catalogue": CATALOGUE.hash}
+    """A round of the key holders in ``samples``, of a share sum unless its plan says else."""
+    made: PrivacyPlan = changes.get("plan") or plan()
+    keys = tuple(record.hash for record in round_keys()) if made.scheme.votes else key_hashes()
+    fields: dict[str, Any] = {"plan": made, "key_hashes": keys, "catalogue": CATALOGUE.hash}
     return manifest(**(fields | changes))
 
 
-def quiet_manifest(**changes: Any) -> Manifest:
+def quiet_manifest(scheme: Scheme = Scheme.SHARE_SUM, **changes: Any) -> Manifest:
     """A round without noise, so that tests can read what was contributed."""
-    return make_manifest(plan=without_noise(plan()), epsilon=None, **changes)
+    return make_manifest(plan=without_noise(plan(scheme=scheme)), epsilon=None, **changes)
 
 
 def sign(made: Manifest, name: str = "coordinator") -> SignedRecord:
@@ -87,8 +107,35 @@ def sign(made: Manifest, name: str = "coordinator") -> SignedRecord:
 
 
 def invite(made: Manifest, name: str = "coordinator") -> Invitation:
-    """The invitation of a share sum's round."""
-    return Invitation(manifest=sign(made, name))
+    """The round's invitation, with round keys and accepts where its scheme has them."""
+    return invitation(made, name)
+
+
+def parts_of(made: Manifest, total: SealedSum, sealed: SealedUpdate, who: bytes) -> list[PartSum]:
+    """What all three key holders open of one client's sealed update."""
+    holders = range(1, HOLDERS + 1)
+    if made.scheme.votes:
+        return [piece_part([sealed], k, made.plan, senders=[who]) for k in holders]
+    return [
+        opening_keys()[k - 1].open_share(
+            total.shares[k - 1],
+            holder=k,
+            context=total.context,
+            dimension=made.plan.dimension,
+        )
+        for k in holders
+    ]
+
+
+def opened(header: SignedRecord, sealed: SealedUpdate, made: Manifest) -> Any:
+    """What one client's upload holds, opened by all key holders as no deployment would."""
+    record = sign(made)
+    keys = round_keys() if made.scheme.votes else ()
+    scheme = secure_sum(made, context_of(record), cards=cards(), round_keys=keys)
+    total = scheme.add([sealed])
+    parts = parts_of(made, total, sealed, Upload.parse(header).sender)
+    planned = PlannedRound(task=TASK, manifest=made, record=record)
+    return release(scheme.combine(total, parts), planned, commit(total.context)).values
 
 
 @dataclass

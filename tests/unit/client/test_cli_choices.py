@@ -8,7 +8,10 @@ from client.connection import connect
 from client.events import EventStore
 from client.home import ClientHome
 from client.personal_export import write_export
-from client.register import enter_round
+from client.register import Cap, Charge, charge, enter_round
+from crypto.dp.accounting import GaussianRelease
+from crypto.dp.accounting import epsilon as composed
+from crypto.dp.bound import told as told_bound
 from crypto.errors import FedcartError
 from tests.unit.client.shop import URL, Shop, go_away, left
 from tests.unit.commands import Outcome, fedcart
@@ -76,6 +79,35 @@ def test_status_says_what_left_and_what_would(ready: Shop) -> None:
     assert (told["lines"], told["trains"]) == (4, True)
 
 
+def test_status_says_what_all_rounds_cost_together(ready: Shop) -> None:
+    home = ClientHome.load(ready.home)
+    noise = GaussianRelease(variance=25.0, squared_l2=1.0)
+    quiet = GaussianRelease(variance=0.0, squared_l2=1.0)
+    told = json.loads(_status(ready, "--json").out)
+    assert (told["spent"], told["cap"], told["delta"]) == (0.0, 10.0, 1e-5)
+    assert "All rounds together" not in _status(ready).said
+    for number, release in enumerate((noise, noise, quiet)):
+        name = f"r{number}"
+        enter_round(
+            home.register,
+            population="fedcart",
+            task="popularity",
+            round_id=name,
+            context=name,
+            epsilon=0.9,
+        )
+        entry = Charge(context=name, release=release, run=name, number=0, separation=1)
+        charge(home.register, ["me"], entry, cap=Cap(epsilon=None, delta=1e-5))
+        shown = _status(ready).said
+        if release is quiet:
+            assert "one had no noise, so nothing bounds" in shown
+            assert json.loads(_status(ready, "--json").out)["spent"] is None
+        else:
+            expected = composed([noise] * (number + 1), delta=1e-5)
+            assert f"All rounds together: ε = {told_bound(expected)} at δ = 1e-05" in shown
+            assert "you allow 10." in shown
+
+
 def test_status_says_when_nothing_would_leave(ready: Shop) -> None:
     ready.choose("train-shared-models", "purchases", "withdrawn")
     assert "Nothing: your purchases are not for training" in _status(ready).said
@@ -100,11 +132,13 @@ def test_forgetting_takes_everything_back_and_erases_it(ready: Shop) -> None:
     write_export(home, "me", f"{shopper}-{'a' * 32}", at=0, held=[])
     cut_off = home.path / ".events.db.draft"  # of an import
     cut_off.write_text("milk")
+    home.outbox.mkdir()
+    (home.outbox / "sealed").write_text("of milk")
     done = fedcart("device", "forget", "--home", ready.home, "--yes")
     assert done.code == 0
     assert "Withdrew purchases for train-shared-models." in done.out
     assert "Erased 4 purchase lines, 1 files" in done.out
-    assert {"events.db", cut_off.name, "consent.token"}.isdisjoint(left(ready.home))
+    assert {"events.db", cut_off.name, "consent.token", "outbox"}.isdisjoint(left(ready.home))
     assert not list(home.exports.iterdir())
     headers = {"Authorization": f"Bearer {token}"}
     matrix = connect(URL).get(f"/v1/shoppers/{shopper}/consents", headers=headers).json()

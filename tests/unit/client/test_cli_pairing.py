@@ -131,6 +131,9 @@ def test_purchases_never_pass_to_another_shopper(shop: Shop) -> None:
     derived = before.derived / anna["shopper"] / "draft"
     derived.parent.mkdir(parents=True)
     derived.write_text("milk")
+    sealed = before.outbox / "context" / "sealed"
+    sealed.parent.mkdir(parents=True)
+    sealed.write_text("of anna's milk")
     enter_round(before.register, population="p", task="t", round_id="r", context="c", epsilon=None)
     remove(shop, anna)
     made = pair_again(shop, code_for(berta))
@@ -138,7 +141,8 @@ def test_purchases_never_pass_to_another_shopper(shop: Shop) -> None:
     home = ClientHome.load(shop.home)
     assert home.shoppers["me"] == berta["shopper"]
     left = {file for file in home.path.rglob("*") if file.is_file()}
-    assert left.isdisjoint({home.events, home.register, derived, *home.exports.iterdir()})
+    gone = {home.events, home.register, derived, sealed, *home.exports.iterdir()}
+    assert left.isdisjoint(gone)
     assert [file for file in left if b"milk" in file.read_bytes()] == [home.path / "catalogue.json"]
 
 

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from client import enrol
 from client.home import ClientHome
 from consent.purpose import Category, ConsentState, Decision, Purpose
-from crypto.sums.share_sum.context import generate
-from crypto.wire import b64, parse_public_key, public_bytes
+from crypto.holder_card import parse_card
+from crypto.sums.interface import Scheme
+from crypto.wire import b64, pack_frames, parse_public_key, public_bytes, thumbprint
 from tests.unit.client.shop import Shop, go_away, left, mode
 
 
@@ -82,10 +83,12 @@ def test_the_home_needs_no_other_file(shop: Shop) -> None:
     for file in (shop.folder / "catalogue.json", *shop.folder.glob("mine.csv")):
         file.unlink()
     home = ClientHome.load(shop.home)
-    assert home.trust.public_contexts() == [file.read_bytes() for file in shop.contexts]
+    assert [card.to_bytes() for card in home.trust.load_cards()] == [
+        file.read_bytes() for file in shop.cards
+    ]
     assert home.trust.load_catalogue() == shop.catalogue
-    assert {Path(path).parent for path in home.trust.contexts} == {shop.home}
-    assert printed["key_holders"] == list(home.trust.context_hashes)
+    assert {Path(path).parent for path in home.trust.cards} == {shop.home}
+    assert printed["key_holders"] == [thumbprint(key) for key in home.trust.holders]
     assert (printed["client"], printed["home"]) == (home.client_id, str(shop.home))
 
 
@@ -97,7 +100,8 @@ def test_the_home_needs_no_other_file(shop: Shop) -> None:
         ({"consent_url": "consent.test"}, "'consent.test' is no address"),
         ({"consent_url": "http://["}, "is no address"),
         ({"catalogue": "missing.json"}, "does not exist"),
-        ({"key_holder": ["missing.context"]}, "does not exist"),
+        ({"key_holder": ["missing.card"]}, "does not exist"),
+        ({"epsilon_cap": -1}, "epsilon-cap"),
         ({"n_floor": 1}, "n-floor"),
         ({"z_floor": -1}, "z-floor"),
     ],
@@ -110,21 +114,46 @@ def test_a_wrong_setup_is_wrong_use(shop: Shop, changed: dict[str, object], said
 
 
 def test_three_different_key_holders_are_needed(shop: Shop) -> None:
-    one, two, _ = shop.contexts
-    for files, said in (([one, two], "3 key holders, got 2"), ([one, two, two], "the same public")):
+    one, two, three = shop.cards
+    for files, said in (
+        ([one, two], "key holders 1 to 3, got 1, 2."),
+        ([one, two, two], "got 1, 2, 2."),
+        ([one, two, three, three], "got 1, 2, 3, 3."),
+    ):
         made = shop.init("--personalise", "--train", key_holder=files)
         assert (made.code, said in made.said) == (2, True)
     assert left(shop.folder) == set()
 
 
-def test_a_file_that_is_no_public_context_is_refused(shop: Shop, tmp_path: Path) -> None:
-    garbage, secret = tmp_path / "garbage", tmp_path / "secret"
-    garbage.write_bytes(b"no context")
-    secret.write_bytes(generate().serialize(save_secret_key=True))
-    for file in (garbage, secret):
-        made = shop.init("--personalise", "--train", key_holder=[*shop.contexts[:2], file])
-        assert (made.code, file.name in made.said) == (2, True)
+def test_key_holders_are_pinned_in_their_own_order(shop: Shop) -> None:
+    made = shop.init("--personalise", "--train", key_holder=shop.cards[::-1])
+    assert made.code == 0, made.said
+    cards = ClientHome.load(shop.home).trust.load_cards()
+    assert [card.number for card in cards] == [1, 2, 3]
+
+
+def test_a_file_that_is_no_card_is_refused(shop: Shop, tmp_path: Path) -> None:
+    garbage, context, swapped = (tmp_path / name for name in ("garbage", "context", "swapped"))
+    cards = [parse_card(file.read_bytes(), what="card") for file in shop.cards]
+    garbage.write_bytes(b"no card")
+    context.write_bytes(cards[2].context)  # what was handed out before there were cards
+    swapped.write_bytes(pack_frames([cards[2].record.to_bytes(), cards[1].context]))
+    for file in (garbage, context, swapped):
+        made = shop.init("--personalise", "--train", key_holder=[*shop.cards[:2], file])
+        assert (made.code, f"{file.name} is no key holder" in made.said) == (2, True)
     assert not shop.home.exists()
+
+
+def test_limits_are_pinned_as_they_were_said(shop: Shop) -> None:
+    usual = shop.enrolled().trust
+    assert (usual.n_floor, usual.z_floor, usual.epsilon_cap) == (20, 0.3, 10.0)
+    assert (usual.experimental, usual.schemes) == (False, (Scheme.COMPACT_SUM, Scheme.PIECE_SUM))
+    more = ("--personalise", "--train", "--experimental", "--share-sum")
+    made = shop.init(*more, home=shop.folder / "other", epsilon_cap=2.5, n_floor=7, z_floor=1.5)
+    assert made.code == 0, made.said
+    chosen = ClientHome.load(shop.folder / "other").trust
+    assert (chosen.n_floor, chosen.z_floor, chosen.epsilon_cap) == (7, 1.5, 2.5)
+    assert (chosen.experimental, set(chosen.schemes)) == (True, set(Scheme))
 
 
 def test_a_file_that_is_no_item_list_is_refused(shop: Shop) -> None:

@@ -25,7 +25,14 @@ from consent.purpose import Category, Cell, Decision, Purpose
 from consent.rights.archive import unguarded
 from crypto.errors import ConsentError
 from tests.unit.client.instructing import DAY, lines, outcomes, run, tell, told
-from tests.unit.client.stage import Party, make_client, purchases, quiet_manifest, sign
+from tests.unit.client.stage import (
+    Party,
+    invite,
+    make_client,
+    make_manifest,
+    purchases,
+    quiet_manifest,
+)
 from tests.unit.consent.harness import NOTICE, TRAIN_PURCHASES, Stage
 
 PERSONAL = Cell(Purpose.PERSONALISE, Category.PURCHASES)
@@ -78,11 +85,11 @@ def test_restricted_data_is_not_used_even_if_the_service_said_yes(
     stage: Stage, tmp_path: Path, kind: str
 ) -> None:
     device = make_client(stage, tmp_path / "device", "ann", z_floor=0.0)
-    record = sign(quiet_manifest(round_id="r1"))
+    asked = invite(quiet_manifest(round_id="r1"))
     tell(stage, device, kind)
     run(stage, device)
     with pytest.raises(ConsentError, match="told to use nothing"):
-        contribute(record, device.home, stage.http, clock=stage.clock)
+        contribute(asked, device.home, stage.http, clock=stage.clock)
     assert not device.home.register.exists()
     with EventStore.open(device.home.events) as events:
         gateway = Gateway(events, stage.client, Holds.load(device.home))
@@ -241,9 +248,8 @@ def test_a_correction_moves_a_day_and_says_when_there_was_nothing(
 def test_an_erasure_leaves_nothing_on_a_device(stage: Stage, device: Party) -> None:
     secret = b"item-00"
     device.home.token_file.write_text("token")
-    enter_round(
-        device.home.register, population="p", task="t", round_id="r", context="c", epsilon=None
-    )
+    contribute(invite(make_manifest()), device.home, stage.http, clock=stage.clock)
+    assert list(device.home.outbox.iterdir())
     tell(stage, device, "export")
     tell(stage, device, "erase")
     done = run(stage, device)
@@ -252,7 +258,8 @@ def test_an_erasure_leaves_nothing_on_a_device(stage: Stage, device: Party) -> N
         {Count.LINES_DELETED: 2, Count.FILES_DELETED: 1, Count.ROUNDS_DELETED: 1},
     )
     home = device.home
-    assert not any(p.exists() for p in (home.events, home.register, home.token_file))
+    gone = (home.events, home.register, home.token_file, home.outbox)
+    assert not any(path.exists() for path in gone)
     for file in home.path.rglob("*"):
         if file.is_file() and "catalogue" not in file.name:
             assert secret not in file.read_bytes()

@@ -1,5 +1,6 @@
-"""One client in a round: its pins decide, its register binds, consent is asked, once each."""
+"""One client in a round: its register binds, consent is asked, nothing else is in what it seals."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,95 +9,63 @@ import httpx
 import numpy as np
 import pytest
 
+from client import participate
 from client.events import EventStore
 from client.gateway import Gateway
-from client.participate import Contribution, check_manifest, contribute
-from client.register import joined_rounds
+from client.outbox import Contribution
+from client.participate import contribute
+from client.register import joined_rounds, spent_by
 from consent.events import Events
-from crypto.errors import ConsentError, InvalidInputError, RoundError, WireError
+from crypto.dp.plan import without_noise
+from crypto.dp.plan_terms import Sampling
+from crypto.errors import ConsentError, InvalidInputError, RoundError
 from crypto.grant import ParticipationGrant
-from crypto.manifest import context_of
-from crypto.upload import Upload
-from crypto.wire import SignedRecord
-from server.rounds import PlannedRound, release
+from crypto.manifest import Manifest, context_of
+from crypto.sums.interface import Scheme
+from crypto.upload import Role, Upload
 from tests.unit.client.stage import (
-    TASK,
     Party,
+    invite,
     make_client,
     make_manifest,
-    make_trust,
+    opened,
     quiet_manifest,
     sign,
 )
 from tests.unit.consent.harness import GIVE, NOTICE, WITHDRAW, Stage
-from tests.unit.crypto.samples import NOW, commit, opening_keys, plan, share_sum, signer
+from tests.unit.crypto.samples import NOW, plan, signer
+
+SCHEMES = pytest.mark.parametrize("scheme", Scheme)
+# A client that tests can read: rounds without noise have no cost that a cap could bound.
+QUIET: dict[str, Any] = {"z_floor": 0.0, "epsilon_cap": None}
 
 
-def join(stage: Stage, party: Party, record: SignedRecord) -> Contribution:
-    return contribute(record, party.home, stage.http, clock=stage.clock)
+def join(stage: Stage, party: Party, made: Manifest) -> Contribution:
+    return contribute(invite(made), party.home, stage.http, clock=stage.clock)
 
 
-class TestPins:
-    def test_a_round_within_the_pins(self, tmp_path: Path) -> None:
-        made = make_manifest()
-        found, task = check_manifest(sign(made), make_trust(tmp_path), now=NOW)
-        assert (found, task) == (made, TASK)
+def read(sent: Contribution, made: Manifest) -> Any:
+    return opened(sent.header, sent.sealed, made)
 
-    @pytest.mark.parametrize(
-        ("changes", "message"),
-        [
-            ({"population": "other"}, "another population"),
-            ({"key_hashes": ("a", "b", "c")}, "other key holders"),
-            ({"catalogue": "00" * 32}, "another catalogue"),
-            ({"plan": plan(min_clients=3, max_colluders=0)}, "a cohort below 4"),
-            ({"plan": plan(noise_multiplier=0.29)}, "noise below 0.3"),
-            ({"plan": plan(noise_multiplier=0.0)}, "noise below 0.3"),
-            ({"plan": plan(dimension=13)}, "another length than its task"),
-            ({"parameters": {"items": 13}}, "another length than its task"),
-            ({"purposes": ()}, "no or another purpose"),
-            ({"purposes": ("research",)}, "no or another purpose"),
-            ({"purposes": ("train-shared-models", "research")}, "no or another purpose"),
-            ({"categories": ()}, "fewer categories"),
-            ({"categories": ("location",)}, "fewer categories"),
-            ({"opens": NOW + 1, "closes": NOW + 2}, "another time"),
-            ({"opens": NOW - 2, "closes": NOW}, "another time"),
-        ],
+
+def withdraw(stage: Stage, party: Party, name: str) -> None:
+    stage.client.decide(
+        party.home.shoppers[name], party.tokens[name], WITHDRAW, notice_version=NOTICE
     )
-    def test_each_refusal(self, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-        trust = make_trust(tmp_path, n_floor=4)
-        with pytest.raises(RoundError, match=f"refuses the round: its manifest has .*{message}"):
-            check_manifest(sign(make_manifest(**changes)), trust, now=NOW)
-
-    def test_the_order_of_key_holders_counts(self, tmp_path: Path) -> None:
-        good = make_manifest()
-        turned = replace(good, key_hashes=good.key_hashes[::-1])
-        with pytest.raises(RoundError, match="other key holders"):
-            check_manifest(sign(turned), make_trust(tmp_path), now=NOW)
-
-    def test_another_coordinator(self, tmp_path: Path) -> None:
-        with pytest.raises(WireError):
-            check_manifest(sign(make_manifest(), "mallory"), make_trust(tmp_path), now=NOW)
-
-    @pytest.mark.parametrize("task", ["clustering", "Popularity"])
-    def test_an_unknown_task(self, tmp_path: Path, task: str) -> None:
-        with pytest.raises(WireError, match="Unknown task"):
-            check_manifest(sign(make_manifest(task=task)), make_trust(tmp_path), now=NOW)
-
-    def test_a_refused_round_leaves_no_trace(self, stage: Stage, tmp_path: Path) -> None:
-        party = make_client(stage, tmp_path / "client", "me")
-        with pytest.raises(RoundError):
-            join(stage, party, sign(make_manifest(population="other")))
-        assert joined_rounds(party.home.register) == []
 
 
 class TestContributing:
-    def test_the_upload_is_signed_and_granted(self, stage: Stage, tmp_path: Path) -> None:
+    @SCHEMES
+    def test_the_upload_is_signed_and_granted(
+        self, stage: Stage, tmp_path: Path, scheme: Scheme
+    ) -> None:
         party = make_client(stage, tmp_path / "client", "ann", "bea")
-        record = sign(make_manifest())
-        sent = join(stage, party, record)
-        upload = Upload.verify(sent.header, sent.sealed)
-        assert upload.client == party.home.client_id
-        assert upload.context == context_of(record)
+        made = make_manifest(plan=plan(scheme=scheme))
+        sent = join(stage, party, made)
+        upload = Upload.parse(sent.header)
+        upload.check_sealed(sent.sealed)
+        assert (upload.client, upload.role) == (party.home.client_id, Role.CLIENT)
+        assert (upload.context, upload.scheme) == (context_of(sign(made)), scheme)
         grants = [
             ParticipationGrant.verify(
                 token,
@@ -106,91 +75,200 @@ class TestContributing:
                 client_key=upload.client,
                 now=NOW,
             )
-            for token in upload.grants
+            for token in upload.tokens(sent.grants)
         ]
         assert len({grant.subject for grant in grants}) == 2
+        assert tuple(grant.token_id for grant in grants) == sent.token_ids
         for name, token in party.tokens.items():
-            assert token.encode() not in sent.header.body
-            assert party.home.shoppers[name].encode() not in sent.header.body
-        charged = make_manifest().epsilon
-        assert joined_rounds(party.home.register) == [("popularity", "round-1", charged)]
+            for said in (sent.header.body, sent.grants):
+                assert token.encode() not in said
+                assert party.home.shoppers[name].encode() not in said
+        assert joined_rounds(party.home.register) == [("popularity", "round-1", made.epsilon)]
+        for name in ("ann", "bea"):
+            spent = spent_by(party.home.register, name, delta=made.plan.delta)
+            assert spent == pytest.approx(made.plan.round_epsilon())
 
+    @SCHEMES
     def test_what_was_sealed_is_the_sum_of_those_who_agree(
-        self, stage: Stage, tmp_path: Path
+        self, stage: Stage, tmp_path: Path, scheme: Scheme
     ) -> None:
-        party = make_client(stage, tmp_path / "client", "ann", "bea", "cleo", z_floor=0.0)
-        shopper = party.home.shoppers["bea"]
-        stage.client.decide(shopper, party.tokens["bea"], WITHDRAW, notice_version=NOTICE)
-        made = quiet_manifest()
-        sent = join(stage, party, sign(made))
-        found = opened(sent, made)
+        party = make_client(stage, tmp_path / "client", "ann", "bea", "cleo", **QUIET)
+        withdraw(stage, party, "bea")
+        made = quiet_manifest(scheme)
+        sent = join(stage, party, made)
         # Ann bought items 0 and 1, Cleo 0 and 3, each one basket: every vector (√½, √½).
         expected = np.zeros(12)
         expected[0], expected[1], expected[3] = 2**0.5, 0.5**0.5, 0.5**0.5
-        assert np.abs(found - expected).max() < 0.01
-        assert len(Upload.verify(sent.header, sent.sealed).grants) == 2
+        assert np.abs(read(sent, made) - expected).max() < 0.01
+        assert len(Upload.parse(sent.header).tokens(sent.grants)) == 2
 
-    def test_a_second_send_after_a_withdrawal_leaves_her_out(
-        self, stage: Stage, tmp_path: Path
+    @SCHEMES
+    def test_asked_again_it_sends_the_same_bytes(
+        self, stage: Stage, tmp_path: Path, scheme: Scheme
     ) -> None:
-        party = make_client(stage, tmp_path / "client", "ann", "bea", z_floor=0.0)
-        made = quiet_manifest()
-        join(stage, party, sign(made))
-        shopper = party.home.shoppers["ann"]
-        stage.client.decide(shopper, party.tokens["ann"], WITHDRAW, notice_version=NOTICE)
-        again = opened(join(stage, party, sign(made)), made)
+        party = make_client(stage, tmp_path / "client", "ann", "bea")
+        made = make_manifest(plan=plan(scheme=scheme))
+        first, *more = (join(stage, party, made) for _ in range(5))
+        assert [each == first for each in more] == [True] * 4
+
+    @SCHEMES
+    def test_a_second_send_after_a_withdrawal_leaves_her_out(
+        self, stage: Stage, tmp_path: Path, scheme: Scheme
+    ) -> None:
+        party = make_client(stage, tmp_path / "client", "ann", "bea", "cleo", **QUIET)
+        made = quiet_manifest(scheme)
+        first = join(stage, party, made)
+        withdraw(stage, party, "ann")
+        second = join(stage, party, made)
+        again = read(second, made)
         assert abs(again[1]) < 0.01
         assert abs(again[2] - 0.5**0.5) < 0.01
+        assert first.sealed.shares != second.sealed.shares
+        assert join(stage, party, made) == second
+        withdraw(stage, party, "bea")
         with pytest.raises(RoundError, match="answered 2 times"):
-            join(stage, party, sign(made))
+            join(stage, party, made)
 
     def test_another_manifest_of_the_same_round(self, stage: Stage, tmp_path: Path) -> None:
         party = make_client(stage, tmp_path / "client", "me")
-        join(stage, party, sign(make_manifest()))
-        for other in (make_manifest(closes=NOW + 601), make_manifest(plan=plan(min_clients=5))):
+        join(stage, party, make_manifest())
+        compact = plan(scheme=Scheme.COMPACT_SUM)
+        for changes in ({"closes": NOW + 601}, {"plan": plan(min_clients=5)}, {"plan": compact}):
             with pytest.raises(RoundError, match="another manifest"):
-                join(stage, party, sign(other))
+                join(stage, party, make_manifest(**changes))
 
-    def test_noise_differs_every_time(self, stage: Stage, tmp_path: Path) -> None:
-        party = make_client(stage, tmp_path / "client", "me")
+    def test_noise_differs_between_clients_with_the_same_purchases(
+        self, stage: Stage, tmp_path: Path
+    ) -> None:
         made = make_manifest()
-        first, again = (opened(join(stage, party, sign(made)), made) for _ in range(2))
-        assert np.abs(first - again).max() > 0.01
+        first, other = (
+            read(join(stage, make_client(stage, tmp_path / name, "me"), made), made)
+            for name in ("one", "other")
+        )
+        assert np.abs(first - other).max() > 0.01
+
+
+class TestPrivateCoin:
+    @pytest.fixture
+    def coins(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+        """What the next coins will be."""
+        falls: list[bool] = []
+        monkeypatch.setattr(participate, "coin", lambda plan, rng: falls.pop(0))
+        yield falls
+        assert falls == []
+
+    def manifest(self) -> Manifest:
+        sampled = plan(
+            scheme=Scheme.COMPACT_SUM, sampling=Sampling.HIDDEN_POISSON, sampling_rate=0.5
+        )
+        return make_manifest(plan=without_noise(sampled), epsilon=None)
+
+    def test_who_is_left_out_sends_zeros(
+        self, stage: Stage, tmp_path: Path, coins: list[bool]
+    ) -> None:
+        party = make_client(stage, tmp_path / "client", "ann", "bea", **QUIET)
+        coins += [True, False]
+        made = self.manifest()
+        sent = join(stage, party, made)
+        found = read(sent, made)
+        # Ann's vector alone, divided by the rate: an estimate of both.
+        assert abs(found[1] - 2**0.5) < 0.01
+        assert np.abs(np.delete(found, [0, 1])).max() < 0.01
+        assert Upload.parse(sent.header).grant_count == 2
+
+    def test_nothing_tells_how_it_fell(
+        self, stage: Stage, tmp_path: Path, coins: list[bool]
+    ) -> None:
+        sizes = set()
+        for fall in (True, False):
+            party = make_client(stage, tmp_path / f"client-{fall}", "ann", **QUIET)
+            coins.append(fall)
+            sent = join(stage, party, self.manifest())
+            parts = (*sent.sealed.shares, sent.sealed.body, sent.grants, sent.header.to_bytes())
+            sizes.add(tuple(map(len, parts)))
+            assert joined_rounds(party.home.register) == [("popularity", "round-1", None)]
+        assert len(sizes) == 1
+
+
+class TestCaps:
+    def rounds(self, stage: Stage, party: Party, count: int) -> Iterator[Contribution]:
+        for number in range(count):
+            yield join(stage, party, make_manifest(round_id=f"round-{number}"))
+
+    def test_a_round_that_would_pass_the_cap_is_refused(self, stage: Stage, tmp_path: Path) -> None:
+        cost = plan().round_epsilon()
+        party = make_client(
+            stage, tmp_path / "client", "me", epsilon_cap=1.2 * cost, delta=plan().delta
+        )
+        sent = self.rounds(stage, party, 2)
+        first = next(sent)
+        with pytest.raises(RoundError, match="more privacy than they allow in all"):
+            next(sent)
+        # What was charged and sealed may still be sent again; the register has no new charge.
+        assert join(stage, party, make_manifest(round_id="round-0")) == first
+        spent = spent_by(party.home.register, "me", delta=plan().delta)
+        assert spent == pytest.approx(cost)
+
+    def test_a_shopper_without_room_is_left_out_and_her_events_are_not_read(
+        self, stage: Stage, tmp_path: Path, read_names: list[str]
+    ) -> None:
+        party = make_client(
+            stage,
+            tmp_path / "client",
+            "ann",
+            "bea",
+            epsilon_cap=1.2 * plan().round_epsilon(),
+            delta=plan().delta,
+        )
+        withdraw(stage, party, "bea")
+        join(stage, party, make_manifest())  # Ann alone
+        stage.client.decide(
+            party.home.shoppers["bea"], party.tokens["bea"], GIVE, notice_version=NOTICE
+        )
+        read_names.clear()
+        sent = join(stage, party, make_manifest(round_id="round-2"))
+        assert read_names == ["bea"]
+        assert Upload.parse(sent.header).grant_count == 1
+
+    def test_no_noise_passes_every_cap(self, stage: Stage, tmp_path: Path) -> None:
+        party = make_client(stage, tmp_path / "client", "me", z_floor=0.0, epsilon_cap=1e9)
+        with pytest.raises(RoundError, match="more privacy than they allow"):
+            join(stage, party, quiet_manifest())
+
+
+@pytest.fixture
+def read_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all shoppers whose events were read."""
+    names: list[str] = []
+    of = EventStore.of
+
+    def watch(self: EventStore, shopper: str) -> Events:
+        names.append(shopper)
+        return of(self, shopper)
+
+    monkeypatch.setattr(EventStore, "of", watch)
+    return names
 
 
 class TestConsentComesFirst:
-    @pytest.fixture
-    def read(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The names of all shoppers whose events were read."""
-        names: list[str] = []
-        of = EventStore.of
-
-        def watch(self: EventStore, shopper: str) -> Events:
-            names.append(shopper)
-            return of(self, shopper)
-
-        monkeypatch.setattr(EventStore, "of", watch)
-        return names
-
-    def test_nobody_agrees(self, stage: Stage, tmp_path: Path, read: list[str]) -> None:
+    def test_nobody_agrees(self, stage: Stage, tmp_path: Path, read_names: list[str]) -> None:
         party = make_client(stage, tmp_path / "client", "ann", "bea")
-        for name, token in party.tokens.items():
-            stage.client.decide(party.home.shoppers[name], token, WITHDRAW, notice_version=NOTICE)
+        for name in party.tokens:
+            withdraw(stage, party, name)
         with pytest.raises(ConsentError, match="No shopper of this client agrees"):
-            join(stage, party, sign(make_manifest()))
-        assert read == []
+            join(stage, party, make_manifest())
+        assert read_names == []
 
     def test_a_withdrawn_shoppers_events_are_never_read(
-        self, stage: Stage, tmp_path: Path, read: list[str]
+        self, stage: Stage, tmp_path: Path, read_names: list[str]
     ) -> None:
         party = make_client(stage, tmp_path / "client", "ann", "bea", "cleo")
-        shopper = party.home.shoppers["bea"]
-        stage.client.decide(shopper, party.tokens["bea"], WITHDRAW, notice_version=NOTICE)
-        join(stage, party, sign(make_manifest()))
-        assert sorted(read) == ["ann", "cleo"]
+        withdraw(stage, party, "bea")
+        join(stage, party, make_manifest())
+        assert sorted(read_names) == ["ann", "cleo"]
 
     def test_one_who_withdraws_between_grant_and_reading(
-        self, stage: Stage, tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+        self, stage: Stage, tmp_path: Path, read_names: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         party = make_client(stage, tmp_path / "client", "ann", "bea")
         standing = Gateway.standing
@@ -202,13 +280,13 @@ class TestConsentComesFirst:
             return standing(self, grants)
 
         monkeypatch.setattr(Gateway, "standing", withdraw_first)
-        join(stage, party, sign(make_manifest()))
-        assert read == ["bea"]
+        join(stage, party, make_manifest())
+        assert read_names == ["bea"]
 
     @pytest.mark.parametrize("path", ["/v1/participation", "/v1/standing"])
     @pytest.mark.parametrize("failure", ["refused", "500", "garbage"])
     def test_no_answer_means_no_data(
-        self, stage: Stage, tmp_path: Path, read: list[str], path: str, failure: str
+        self, stage: Stage, tmp_path: Path, read_names: list[str], path: str, failure: str
     ) -> None:
         party = make_client(stage, tmp_path / "client", "me")
 
@@ -221,22 +299,22 @@ class TestConsentComesFirst:
 
         http = httpx.Client(transport=httpx.MockTransport(fail), base_url="http://consent.test")
         with pytest.raises(ConsentError):
-            contribute(sign(make_manifest()), party.home, http, clock=stage.clock)
-        assert read == []
+            contribute(invite(make_manifest()), party.home, http, clock=stage.clock)
+        assert read_names == []
 
     def test_another_service_key_than_the_pinned_one(
-        self, stage: Stage, tmp_path: Path, read: list[str]
+        self, stage: Stage, tmp_path: Path, read_names: list[str]
     ) -> None:
         party = make_client(stage, tmp_path / "client", "me")
         trust = replace(party.home.trust, consent_key=signer("mallory").public_key())
         with pytest.raises(ConsentError, match="fails"):
             contribute(
-                sign(make_manifest()),
+                invite(make_manifest()),
                 replace(party.home, trust=trust),
                 stage.http,
                 clock=stage.clock,
             )
-        assert read == []
+        assert read_names == []
 
     def test_the_register_is_written_before_anything_is_asked(
         self, stage: Stage, tmp_path: Path
@@ -249,7 +327,7 @@ class TestConsentComesFirst:
             return stage.http.send(request)
 
         http = httpx.Client(transport=httpx.MockTransport(look), base_url="http://consent.test")
-        contribute(sign(make_manifest()), party.home, http, clock=stage.clock)
+        contribute(invite(make_manifest()), party.home, http, clock=stage.clock)
         assert seen
         assert set(seen) == {1}
 
@@ -257,17 +335,4 @@ class TestConsentComesFirst:
         party = make_client(stage, tmp_path / "client", "me")
         party.home.events.unlink()
         with pytest.raises(InvalidInputError, match="no event store"):
-            join(stage, party, sign(make_manifest()))
-
-
-def opened(sent: Contribution, made: Any) -> Any:
-    """What one client's upload holds, opened by all key holders as no deployment would."""
-    record = sign(made)
-    scheme = share_sum(12, context=context_of(record))
-    total = scheme.add([sent.sealed])
-    parts = [
-        key.open_share(total.shares[k], holder=k + 1, context=total.context, dimension=12)
-        for k, key in enumerate(opening_keys())
-    ]
-    planned = PlannedRound(task=TASK, manifest=made, record=record)
-    return release(scheme.combine(parts), planned, commit(total.context)).values
+            join(stage, party, make_manifest())
