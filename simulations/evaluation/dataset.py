@@ -1,138 +1,265 @@
-"""Evaluate a whole data set offline: the baselines, and the recommender at one privacy budget."""
+"""Evaluate a whole data set offline: baselines, tuned rivals, and the recommender under noise.
 
-from typing import Any, Literal
+Every model of a run is fitted on the same training data and measured on the same shoppers. Rivals
+are tuned on validation in the same run, and the record says what was tried. Artefacts are plain
+sums of the training contributions with Gaussian noise: nothing is sealed here, and the result says
+so.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
-from rich.table import Table
 
+from client.contributions.history import FloatArray
 from consent.tasks.task import TaskName
-from crypto.errors import InvalidInputError
 from server.artefacts.item_item import LISTED
 from server.artefacts.signal import Verdict, item_item_verdict
-from simulations.evaluation.baselines import BASELINES
-from simulations.evaluation.evaluate import Recommender, on_device, per_shopper
-from simulations.evaluation.metrics import summarise
-from simulations.evaluation.protocol import MINIMUM_BASKETS, Fold, Stage, split
+from simulations.evaluation.evaluate import Recommender, on_device
+from simulations.evaluation.models.registry import RivalName
+from simulations.evaluation.options import Options, Protocol, protocol_named
+from simulations.evaluation.protocol import MINIMUM_BASKETS, Fold, Stage
+from simulations.evaluation.published import LEAVE_ONE_OUT as PUBLISHED
 from simulations.evaluation.release import ALL_TASKS, DELTA, TWO_TASKS, Noise, release
+from simulations.evaluation.significance import Difference, Seeded, compare_seeds, summarise_seeds
+from simulations.evaluation.tables import quality_table
+from simulations.evaluation.trial import TARGET, Trial, Views, prepare
+from simulations.evaluation.tuning import coordinate_search
 from simulations.population.population import Population
 
-Protocol = Literal["next-basket"]
+__all__ = ["evaluate_dataset", "evaluate_population", "quality_table"]
 
 # Noise drawn by survivors beyond the planned minimum, as a factor on its standard deviation.
 OVERHEAD = 1.1
-COLUMNS = {
-    "ndcg@10": "NDCG@10",
-    "recall@10": "recall@10",
-    "recall_repeat@10": "… repeat",
-    "recall_explore@10": "… explore",
-    "phr@10": "PHR@10",
-    "repeat_share@10": "repeats in list",
-}
+Progress = Callable[[str, int, int], None]
 
 
 def evaluate_dataset(
     population: Population,
     *,
-    protocol: Protocol = "next-basket",
+    protocol: str = Protocol.NEXT_BASKET,
     stage: Stage = Stage.TEST,
     epsilon: float | None = 2.0,
     minimum_baskets: int = MINIMUM_BASKETS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Metrics of every baseline and of the recommender, in the shape of ``metrics.json``.
+    """``evaluate_population`` at one budget and without tuned rivals."""
+    options = Options(
+        protocol=protocol_named(protocol),
+        stage=stage,
+        epsilons=(epsilon,),
+        minimum=minimum_baskets,
+        seed=seed,
+    )
+    return evaluate_population(population, options)
 
-    Artefacts are plain sums of the training contributions with Gaussian noise for ``epsilon``
-    (nothing is sealed here, and the result says so); item-item takes part where the gate finds it
-    worthwhile. Everything is fitted without the held-out baskets.
 
-    Args:
-        population: the data.
-        protocol: "next-basket".
-        stage: which baskets are foretold; tune on validation, report the test.
-        epsilon: privacy budget of all tasks together at δ = 1e-5; None releases without noise.
-        minimum_baskets: how many an evaluated shopper has at least.
-        seed: of the noise and the bootstrap.
+def evaluate_population(
+    population: Population,
+    options: Options,
+    *,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> dict[str, Any]:
+    """Metrics of every baseline, rival and budget, in the shape of ``metrics.json``.
+
+    Beside the parts that every run has: "comparisons" (paired differences with interval and
+    p-values), "seeds" (NDCG@10 of each noise draw), "tuning" (what was tried and chosen),
+    "seconds" of each model, "releases" (noise by model), and for leave-one-out "checks" (the leak
+    probe) and "published".
 
     Raises:
-        InvalidInputError: an unknown protocol, or no eligible shopper.
+        InvalidInputError: nothing to evaluate, or a file of negatives of other data.
     """
-    if protocol != "next-basket":
-        raise InvalidInputError(f"Unknown protocol {protocol!r}; this version has next-basket.")
-    parts = split(population, minimum_baskets=minimum_baskets)
-    fold = parts.test if stage is Stage.TEST else parts.validation
-    noise, verdict = _noise(fold, epsilon)
-    rng = np.random.default_rng(seed)
-    artefacts = release(fold, noise, rng=rng)
-    name = "fedcart, no noise" if epsilon is None else f"fedcart, epsilon {epsilon:g}"
-    models: dict[str, Recommender] = {**BASELINES, name: on_device(artefacts.values())}
-    measured = per_shopper(models, fold)
-    lines = population.events
+    trial = prepare(population, options)
+    run = _Run(trial, options, progress)
+    run.measure_all()
+    rng = np.random.default_rng([options.seed, 0xB0])
     return {
-        "seed": seed,
+        "seed": options.seed,
+        "protocol": str(options.protocol),
+        "stage": str(options.stage),
         "dataset": {
             "name": population.name,
             "note": population.note,
             "shoppers": len(population.shoppers),
-            "evaluated": len(fold.tested),
-            "minimum_baskets": minimum_baskets,
+            "evaluated": len(trial.fold.tested),
+            "minimum_baskets": options.minimum,
             "items": len(population.catalogue),
-            "interactions": len(lines),
+            "interactions": len(population.events),
         },
-        "privacy": {
-            "epsilon": epsilon,
-            "delta": None if epsilon is None else DELTA,
-            "unit": "shopper",
-            "adjacency": "zero-out",
-            "accountant": "analytic Gaussian",
-        },
+        "privacy": _privacy(options),
         "quality": {
-            f"{protocol} {stage}": {
-                model: summarise(values, rng=rng) for model, values in measured.items()
-            }
+            view: {model: summarise_seeds(values, rng=rng) for model, values in models.items()}
+            for view, models in run.measured.items()
         },
-        "tasks": {
-            str(task): {"noise_stddev": stddev, "sealing": "none"}
-            for task, stddev in noise.stddev.items()
+        "columns": dict(trial.columns),
+        "comparisons": {
+            view: [difference.to_json() for difference in _comparisons(models, trial, rng)]
+            for view, models in run.measured.items()
         },
+        "seeds": run.per_seed(),
+        "tuning": run.tuning,
+        "seconds": run.seconds,
+        "tasks": run.tasks(),
+        "releases": run.releases,
+        "checks": dict(trial.checks),
+        "published": list(PUBLISHED) if options.protocol is Protocol.LEAVE_ONE_OUT else [],
         "warnings": [
             "Offline research: sums and noise were made in one place; nothing was sealed.",
-            *([verdict.reason] if verdict and not verdict.worthwhile else []),
+            *trial.notes,
+            *run.warnings,
         ],
     }
 
 
-def quality_table(metrics: dict[str, Any]) -> Table:
-    """The models side by side, mean and 95 % interval over shoppers."""
-    (protocol, models), *_ = metrics["quality"].items()
-    data = metrics["dataset"]
-    table = Table(
-        title=f"{data['name']}, {protocol}",
-        caption=f"{data['evaluated']:,} shoppers with at least {data['minimum_baskets']} baskets; "
-        f"{data['items']:,} items. Intervals: 95 %, bootstrap over shoppers.",
-    )
-    table.add_column("model")
-    for title in COLUMNS.values():
-        table.add_column(title, justify="right")
-    for model, values in models.items():
-        table.add_row(model, *(_cell(values, metric) for metric in COLUMNS))
-    return table
+class _Run:
+    """Measures model after model and keeps what each came to."""
+
+    def __init__(self, trial: Trial, options: Options, progress: Progress) -> None:
+        self._trial, self._options, self._progress = trial, options, progress
+        self._steps = len(trial.simple) + len(options.rivals) + len(options.epsilons)
+        self.measured: dict[str, dict[str, dict[str, FloatArray]]] = {}
+        self.tuning: dict[str, Any] = {}
+        self.seconds: dict[str, float] = {}
+        self.releases: dict[str, dict[str, float]] = {}
+        self.warnings: list[str] = []
+
+    def measure_all(self) -> None:
+        """Baselines, then rivals, then the recommender at every budget."""
+        for name, model in self._trial.simple.items():
+            self._timed(name, partial(self._simple, model))
+        for name in self._options.rivals:
+            if name in self._trial.rivals:
+                self._timed(str(name), partial(self._rival, name))
+            else:
+                self.warnings.append(f"{name} is not made for {self._options.protocol}: left out.")
+        for epsilon in self._options.epsilons:
+            name = self._name(epsilon)
+            self._timed(name, partial(self._private, name, epsilon))
+        if self._options.stage is Stage.VALIDATION and self.tuning:
+            self.warnings.append(
+                "Tuned and reported on the same validation data: rivals look a little better than "
+                "they are."
+            )
+
+    def per_seed(self) -> dict[str, dict[str, list[float]]]:
+        """View to noisy model to its mean NDCG@10 at each seed."""
+        return {
+            view: {
+                model: [float(value) for value in np.nanmean(values[TARGET], axis=1)]
+                for model, values in models.items()
+                if model in self.releases
+            }
+            for view, models in self.measured.items()
+        }
+
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """What the first budget released."""
+        return {
+            task: {"noise_stddev": stddev, "sealing": "none"}
+            for task, stddev in next(iter(self.releases.values())).items()
+        }
+
+    def _timed(self, name: str, work: Callable[[], list[Views]]) -> None:
+        """Measure a model, once a seed, and note how long that took."""
+        self._progress(name, len(self.seconds), self._steps)
+        started = time.perf_counter()
+        draws = work()
+        self.seconds[name] = round(time.perf_counter() - started, 2)
+        for view in draws[0]:
+            stacked = {
+                metric: np.stack([draw[view][metric] for draw in draws])
+                for metric in draws[0][view]
+            }
+            self.measured.setdefault(view, {})[name] = stacked
+
+    def _views(self, model: Recommender) -> Views:
+        fold = self._trial.fold
+        return self._trial.measure(model(fold), fold)
+
+    def _simple(self, model: Recommender) -> list[Views]:
+        return [self._views(model)]
+
+    def _rival(self, name: RivalName) -> list[Views]:
+        rival = self._trial.rivals[name]
+        tuned = coordinate_search(
+            rival.start, rival.space, lambda settings: self._trial.score(rival.build(**settings))
+        )
+        self.tuning[name] = {
+            "source": rival.source,
+            "on": "validation",
+            "metric": TARGET,
+            **tuned.to_json(),
+        }
+        return [self._views(rival.build(**tuned.chosen))]
+
+    def _private(self, name: str, epsilon: float | None) -> list[Views]:
+        fold, options = self._trial.fold, self._options
+        noise, verdict = _noise(fold, epsilon, options.noise_shoppers)
+        if verdict is not None and not verdict.worthwhile:
+            self.warnings.append(f"{name}: {verdict.reason}")
+        self.releases[name] = {str(task): stddev for task, stddev in noise.stddev.items()}
+        draws = options.seeds if epsilon is not None else 1
+        return [
+            self._views(
+                on_device(
+                    release(fold, noise, rng=np.random.default_rng([options.seed, draw])).values()
+                )
+            )
+            for draw in range(draws)
+        ]
+
+    def _name(self, epsilon: float | None) -> str:
+        if epsilon is None:
+            return "fedcart, no noise"
+        many = self._options.noise_shoppers
+        label = "" if many is None else f", noise as for {many:,} shoppers"
+        return f"fedcart, epsilon {epsilon:g}{label}"
 
 
-def _noise(fold: Fold, epsilon: float | None) -> tuple[Noise, Verdict | None]:
+def _privacy(options: Options) -> dict[str, Any]:
+    first = options.epsilons[0]
+    return {
+        "epsilon": first,
+        "epsilons": list(options.epsilons),
+        "delta": None if first is None else DELTA,
+        "unit": "shopper",
+        "adjacency": "zero-out",
+        "accountant": "analytic Gaussian",
+        "noise_draws": options.seeds,
+        "noise_as_for_shoppers": options.noise_shoppers,
+    }
+
+
+def _noise(
+    fold: Fold, epsilon: float | None, noise_shoppers: int | None
+) -> tuple[Noise, Verdict | None]:
+    """The noise of a budget; item-item takes part where the gate finds it worthwhile.
+
+    As if ``noise_shoppers`` took part: the sums keep the size that the shoppers at hand give them,
+    and the noise shrinks in the proportion in which theirs would outgrow it.
+    """
     if epsilon is None:
         return Noise.none(), None
+    shoppers = len(fold.histories)
     three = Noise.of(epsilon, tasks=ALL_TASKS, overhead=OVERHEAD)
     verdict = item_item_verdict(
-        shoppers=len(fold.histories),
+        shoppers=noise_shoppers or shoppers,
         listed=min(LISTED, len(fold.training.catalogue)),
         noise_stddev=three.stddev[TaskName.ITEM_ITEM],
     )
     two = Noise.of(epsilon, tasks=TWO_TASKS, overhead=OVERHEAD)
-    return (three if verdict.worthwhile else two), verdict
+    chosen = three if verdict.worthwhile else two
+    return chosen.scaled(shoppers / (noise_shoppers or shoppers)), verdict
 
 
-def _cell(values: dict[str, Any], metric: str) -> str:
-    if metric not in values:
-        return "–"
-    low, high = values[f"{metric}_ci"]
-    return f"{values[metric]:.3f} [{low:.3f}, {high:.3f}]"
+def _comparisons(models: Seeded, trial: Trial, rng: np.random.Generator) -> list[Difference]:
+    """The recommender at every budget against all other models, and noisy against noise-free."""
+    ours = [name for name in models if name.startswith("fedcart")]
+    others = [name for name in models if name not in ours]
+    pairs = [(own, other) for own in ours for other in others]
+    free = "fedcart, no noise"
+    pairs += [(own, free) for own in ours if free in ours and own != free]
+    return compare_seeds(models, pairs, metrics=trial.compared, rng=rng)

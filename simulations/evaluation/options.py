@@ -1,0 +1,70 @@
+"""What an evaluation is asked to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from crypto.errors import InvalidInputError
+from simulations.evaluation.leave_one_out import MINIMUM_ITEMS
+from simulations.evaluation.models.registry import RivalName
+from simulations.evaluation.protocol import MINIMUM_BASKETS, Stage
+
+
+class Protocol(StrEnum):
+    """What is held out."""
+
+    NEXT_BASKET = "next-basket"
+    LEAVE_ONE_OUT = "leave-one-out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """An evaluation, but for the data.
+
+    Attributes:
+        protocol: what is held out.
+        stage: tune on validation, report the test.
+        epsilons: privacy budgets of all that is shared, at δ = 1e-5; None releases without noise.
+        seeds: how often the noise is drawn at each budget.
+        seed: of the first of them, of drawn negatives and of the bootstrap.
+        rivals: models that see all data; each is tuned on validation in the same run.
+        noise_shoppers: scale the noise as if so many shoppers took part; None for those who do.
+        minimum: how many baskets (leave-one-out: different items) an evaluated shopper has.
+        negatives: a file of given negatives for leave-one-out; None draws them.
+    """
+
+    protocol: Protocol = Protocol.NEXT_BASKET
+    stage: Stage = Stage.TEST
+    epsilons: tuple[float | None, ...] = (2.0,)
+    seeds: int = 1
+    seed: int = 0
+    rivals: tuple[RivalName, ...] = ()
+    noise_shoppers: int | None = None
+    minimum: int = MINIMUM_BASKETS
+    negatives: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.epsilons or len(set(self.epsilons)) != len(self.epsilons):
+            raise InvalidInputError(f"Expected different budgets, at least one: {self.epsilons}.")
+        if self.seeds < 1:
+            raise InvalidInputError(f"Expected seeds={self.seeds} >= 1.")
+        if self.noise_shoppers is not None and self.noise_shoppers < 1:
+            raise InvalidInputError(f"Expected noise_shoppers={self.noise_shoppers} >= 1.")
+        if self.negatives is not None and self.protocol is not Protocol.LEAVE_ONE_OUT:
+            raise InvalidInputError("Given negatives belong to --protocol leave-one-out.")
+        if min(MINIMUM_BASKETS, MINIMUM_ITEMS) > self.minimum:
+            raise InvalidInputError(f"Expected minimum={self.minimum} >= {MINIMUM_BASKETS}.")
+
+
+def protocol_named(name: str) -> Protocol:
+    """The protocol of a name.
+
+    Raises:
+        InvalidInputError: there is none; the message lists those there are.
+    """
+    try:
+        return Protocol(name)
+    except ValueError:
+        raise InvalidInputError(
+            f"Unknown protocol {name!r}; there are {' and '.join(Protocol)}."
+        ) from None
