@@ -5,7 +5,7 @@ population is loaded again and the shoppers' choices, which a seed repeats, are 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,20 +59,20 @@ class AuditedRun:
 
     Attributes:
         scenario: as it ran, from the record's overrides.
-        releases: by task.
+        releases: every round of every task.
         epsilon: of everything shared, per shopper, at ``delta``.
     """
 
     folder: Path
     scenario: Scenario
-    releases: Mapping[TaskName, AuditedRelease]
+    releases: tuple[AuditedRelease, ...]
     epsilon: float
     delta: float
 
     @property
     def popularity(self) -> AuditedRelease:
-        """The release that the canaries and the poisoners aim at."""
-        return self.releases[TaskName.POPULARITY]
+        """The release that the canaries and the poisoners aim at: the first of popularity."""
+        return next(each for each in self.releases if each.task.name is TaskName.POPULARITY)
 
     @cached_property
     def fold(self) -> Fold:
@@ -110,12 +110,10 @@ class AuditedRun:
     def _lost(self, chance: np.random.Generator) -> bool:
         return chance.random() < self.scenario.clients.dropout
 
-    def contributions(self, task: Task) -> dict[str, FloatArray]:
-        """What every shopper would contribute to a task, before clipping."""
-        return {
-            shopper: CONTRIBUTIONS[task.name](task, history)
-            for shopper, history in self.histories.items()
-        }
+    def contributions(self, task: Task) -> Iterator[tuple[str, FloatArray]]:
+        """What every shopper would contribute to a task, before clipping, one at a time."""
+        for shopper, history in self.histories.items():
+            yield shopper, CONTRIBUTIONS[task.name](task, history)
 
 
 def load_run(folder: Path) -> AuditedRun:
@@ -135,7 +133,7 @@ def load_run(folder: Path) -> AuditedRun:
         run = AuditedRun(
             folder=folder,
             scenario=scenario,
-            releases={release.task.name: release for release in found},
+            releases=tuple(found),
             epsilon=privacy["epsilon"],
             delta=privacy["delta"],
         )
@@ -143,7 +141,7 @@ def load_run(folder: Path) -> AuditedRun:
         raise InvalidInputError(
             f"{folder} is not a run that this version can audit ({error!r}): run it again."
         ) from error
-    if TaskName.POPULARITY not in run.releases:
+    if all(release.task.name is not TaskName.POPULARITY for release in run.releases):
         raise InvalidInputError(
             f"{folder} released no popularity, which the audit needs: run a scenario with it."
         )

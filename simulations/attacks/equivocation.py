@@ -26,7 +26,7 @@ from simulations.attacks.setting import Setting
 from simulations.attacks.share_lab import some_shoppers
 from simulations.attacks.staged_round import Client, Sent, StagedRound, take
 from simulations.attacks.statistics import clopper_pearson, exactly
-from simulations.attacks.tries import Try, attempt, told
+from simulations.attacks.tries import RefusedError, Try, attempt, told
 
 # One more than the smallest cohort, so that a list without the victim is large enough.
 CLIENTS = SYBILS + 2
@@ -96,9 +96,16 @@ class _Lists:
             staged.release(1, [votes["one"], votes["two"], self._bad(everybody, votes["one"])])
 
         def forged(number: int, which: str) -> None:
+            if which not in votes:
+                raise RefusedError("that key holder never voted for this list")
             shown = [self._bad(everybody, votes[which], holder=k) for k in (1, 2, 3)]
             shown[number - 1] = votes[which]
             staged.release(number, shown)
+
+        def two_votes() -> None:
+            if "one" not in votes:
+                raise RefusedError("key holder 1 never voted for this list")
+            staged.release(1, [votes["one"], self._bad(everybody, votes["one"])])
 
         return {
             "a list without key holder 1's noise": self._voted(self._less(self.entries[0]), 2),
@@ -118,9 +125,7 @@ class _Lists:
             "the other list at key holder 2": self._voted(self.full, 2),
             "key holder 1 with its vote and two forged ones": partial(forged, 1, "one"),
             "key holder 2 with its vote and two forged ones": partial(forged, 2, "two"),
-            "key holder 1 with two votes": lambda: staged.release(
-                1, [votes["one"], self._bad(everybody, votes["one"])]
-            ),
+            "key holder 1 with two votes": two_votes,
         }
 
     def _entered(self, key: Ed25519PrivateKey) -> Try:

@@ -5,8 +5,10 @@ else took part, and asks of each shopper whether what is left of the released su
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from client.contributions.history import FloatArray
 from simulations.attacks.audited import AuditedRelease, AuditedRun
@@ -14,41 +16,40 @@ from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, auc, auc_interval, permitted_auc
 
+BoolArray = npt.NDArray[np.bool_]
 # Members of each of the control's sums, which carry no noise, and how many sums there are.
 FEW = 10
 MOST_GROUPS = 50
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """How much each shopper looks like a member, over one release or several; shape (shoppers,).
+
+    Attributes:
+        insider: by one who knows everybody else's vector and who took part.
+        outsider: by one who knows only the averages.
+        left: standard deviation of what the insider's knowledge leaves of the sum.
+    """
+
+    insider: FloatArray
+    outsider: FloatArray
+    left: float
+
+
 def membership(setting: Setting) -> Finding:
-    """Attack all releases of the run together; the control attacks a sum of few without noise."""
+    """Attack all releases of the run together; the control attacks sums of few without noise."""
     run, rng = setting.run, setting.chance
-    tables = {
-        name: run.contributions(release.task)
-        for name, release in run.releases.items()
-        if release.task.dimension <= run.popularity.task.dimension
-    }
-    names = list(run.histories)
-    member = np.array([name in run.contributors for name in names])
-    scores = np.zeros(len(names))
-    outsider = np.zeros(len(names))
-    spread = {}
-    for name, table in tables.items():
-        release, rows = run.releases[name], np.stack([table[each] for each in names])
-        residual = release.values - rows[member].sum(axis=0)
-        spread[name] = float(residual.std())
-        variance = release.noise_stddev**2 if release.noise_stddev else 1.0
-        # What is left holds her vector only if she is in; taking a member out gives hers back.
-        lengths = (rows**2).sum(axis=1)
-        scores += (rows @ residual + np.where(member, lengths, 0.0)) / variance
-        outsider += rows @ (release.values - rows.mean(axis=0) * release.shoppers) / variance
+    member = np.array([name in run.contributors for name in run.histories])
+    found = [score(run, release, member) for release in run.releases]
+    figure, interval = _auc(np.sum([each.insider for each in found], axis=0), member, rng)
+    outside, outer = _auc(np.sum([each.outsider for each in found], axis=0), member, rng)
     permitted = permitted_auc(epsilon=run.epsilon, delta=run.delta)
-    figure, interval = _auc(scores, member, rng)
-    outside, outside_interval = _auc(outsider, member, rng)
     return Finding(
         name="membership",
         adversary="Knows every shopper's exact vector and who took part, but for the one it asks "
         "about.",
-        action=f"Asks of {len(names):,} real shoppers whether the run's {len(tables)} releases "
+        action=f"Asks of {member.size:,} real shoppers whether the run's {len(found)} releases "
         "contain them.",
         claim=f"Everything shared costs ε = {run.epsilon:.3f} at δ = {run.delta:g} a shopper.",
         measure="AUC: a member scores above a non-member",
@@ -57,17 +58,40 @@ def membership(setting: Setting) -> Finding:
         bound=permitted,
         permitted="the area under the ROC curve that (ε, δ) permits",
         holds=interval.low <= permitted,
-        control=few_without_noise(tables[run.popularity.task.name], permitted, rng),
-        note=_note(run, int(member.sum()), len(names)),
+        control=few_without_noise(dict(run.contributions(run.popularity.task)), permitted, rng),
+        note=_note(run, int(member.sum()), member.size),
         details={
-            "an outsider who knows only the averages": f"{outside:.3f}, {outside_interval.low:.3f} "
-            f"to {outside_interval.high:.3f}",
+            "an outsider who knows only the averages": f"{outside:.3f}, {outer.low:.3f} to "
+            f"{outer.high:.3f}",
             **{
-                f"{name}: what is left of the sum (std. dev.)": _left(run.releases[name], found)
-                for name, found in spread.items()
+                f"{release.task.name}: what is left of the sum (std. dev.)": f"{each.left:.3f}; "
+                f"the record states noise of {release.noise_stddev:.3f}"
+                for release, each in zip(run.releases, found, strict=True)
             },
         },
     )
+
+
+def score(run: AuditedRun, release: AuditedRelease, member: BoolArray) -> Scores:
+    """Score every shopper against one release.
+
+    What is left of the sum without the members holds a shopper's vector only if she is in; to ask
+    about a member is to put hers back.
+    """
+    inside, everybody = np.zeros(release.task.dimension), np.zeros(release.task.dimension)
+    for is_member, (_, vector) in zip(member, run.contributions(release.task), strict=True):
+        everybody += vector
+        if is_member:
+            inside += vector
+    left = release.values - inside
+    centred = release.values - everybody * (release.shoppers / member.size)
+    variance = release.noise_stddev**2
+    insider, outsider = np.empty(member.size), np.empty(member.size)
+    for row, (_, vector) in enumerate(run.contributions(release.task)):
+        own = float(vector @ vector) if member[row] else 0.0
+        insider[row] = (float(vector @ left) + own) / variance
+        outsider[row] = float(vector @ centred) / variance
+    return Scores(insider=insider, outsider=outsider, left=float(left.std()))
 
 
 def few_without_noise(
@@ -92,15 +116,9 @@ def few_without_noise(
     )
 
 
-def _auc(
-    scores: FloatArray, member: np.ndarray[tuple[int], np.dtype[np.bool_]], rng: np.random.Generator
-) -> tuple[float, Interval]:
+def _auc(scores: FloatArray, member: BoolArray, rng: np.random.Generator) -> tuple[float, Interval]:
     inside, outside = scores[member], scores[~member]
     return auc(inside, outside), auc_interval(inside, outside, rng)
-
-
-def _left(release: AuditedRelease, spread: float) -> str:
-    return f"{spread:.3f}; the record states noise of {release.noise_stddev:.3f}"
 
 
 def _note(run: AuditedRun, members: int, shoppers: int) -> str:

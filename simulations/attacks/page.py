@@ -66,23 +66,17 @@ def headline(audit: Audit) -> tuple[str, ...]:
     findings = [each for group in audit.findings.values() for each in group]
     claims = [each for each in findings if not each.documented]
     limits = [each for each in findings if each.documented]
-    standing = sum(each.holds for each in claims)
-    succeed = sum(each.holds for each in limits)
+    standing = f"{sum(each.holds for each in claims)} of {words.plural(len(claims), 'attack')}"
+    succeed = f"{sum(each.holds for each in limits)} of {words.plural(len(limits), 'attack')}"
     fired = sum(each.control.fired for each in findings)
+    spent, delta = words.bound(audit.run.epsilon), words.delta(audit.run.delta)
     return (
         (
-            f"{standing} of {words.plural(len(claims), 'attack')} stay within what is claimed; "
-            f"{succeed} of {words.plural(len(limits), 'documented limit')} of share sum succeed, as "
-            "the threat model says they do."
+            f"{standing} stay within what is claimed. {succeed} on share sum succeed, "
+            "as the threat model says they do."
         ),
-        (
-            f"{fired} of {len(findings)} positive controls fired: the same attack succeeds where its "
-            "protection is taken away."
-        ),
-        (
-            f"The run claims {words.bound(audit.run.epsilon)} at δ = {words.delta(audit.run.delta)} "
-            "for everything shared, per shopper."
-        ),
+        f"{fired} of {len(findings)} positive controls fired.",
+        f"The run claims {spent} (δ = {delta}) for everything shared, per shopper.",
     )
 
 
@@ -109,7 +103,7 @@ def shown(value: float | None) -> str:
 
 def between(interval: Interval) -> str:
     """An interval, or "exact" where nothing was sampled."""
-    if interval.low == interval.high:
+    if interval.exact:
         return "exact"
     return f"{shown(interval.low)} to {shown(interval.high)}"
 

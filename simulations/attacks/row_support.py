@@ -17,7 +17,7 @@ SHOPPERS = 60
 def row_support(setting: Setting) -> Finding:
     """Guess the items of real shoppers from their sealed uploads to the popularity task."""
     run = setting.run
-    table = run.contributions(run.popularity.task)
+    table = dict(run.contributions(run.popularity.task))
     bought = [name for name, vector in table.items() if vector.any()]
     chosen = setting.chance.choice(bought, size=min(SHOPPERS, len(bought)), replace=False)
     return guess(setting, lab_of(setting), {name: table[name] for name in chosen})

@@ -78,7 +78,7 @@ def largest_norm(
         figure=figure,
         interval=exactly(figure),
         bound=1.0,
-        permitted="Δ₂² exactly, computed exactly",
+        permitted="Δ₂², in exact arithmetic",
         holds=all(squared <= allowed for squared in found.values()),
         control=Control(
             name="clipping off",

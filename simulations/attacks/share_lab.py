@@ -26,8 +26,8 @@ _NO_KEY = np.zeros(SLOTS, dtype=np.int64)
 
 
 def share_plan(plan: PrivacyPlan) -> PrivacyPlan:
-    """A plan under share sum, for the lab's few clients."""
-    return under(plan, Scheme.SHARE_SUM, clients=CLIENTS + 1)
+    """A plan under share sum, for the lab's few clients and one full ciphertext."""
+    return under(plan, Scheme.SHARE_SUM, clients=CLIENTS + 1, dimension=SLOTS)
 
 
 @dataclass(frozen=True, kw_only=True)

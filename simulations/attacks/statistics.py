@@ -21,10 +21,14 @@ AUDIT_CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval of level ``CONFIDENCE``, ends included."""
+    """A confidence interval of level ``CONFIDENCE``, ends included.
+
+    ``exact``: the figure was computed or decided by a rule; there is nothing to be unsure of.
+    """
 
     low: float
     high: float
+    exact: bool = False
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -32,7 +36,7 @@ class Interval:
 
 def exactly(value: float) -> Interval:
     """The interval of a figure that is computed and not sampled."""
-    return Interval(low=value, high=value)
+    return Interval(low=value, high=value, exact=True)
 
 
 def clopper_pearson(successes: int, trials: int, *, confidence: float = CONFIDENCE) -> Interval:

@@ -28,7 +28,7 @@ def wire(setting: Setting) -> Finding:
     """Compare the uploads of shoppers who bought little and much, byte by byte."""
     run, rng = setting.run, setting.chance
     items = run.popularity.plan.dimension
-    table = run.contributions(run.popularity.task)
+    table = dict(run.contributions(run.popularity.task))
     chosen = rng.choice(sorted(table), size=min(REAL, len(table)), replace=False)
     shoppers = {str(name): table[name] for name in chosen}
     shoppers |= {f"shopper with {size} items": bought(size, items, rng) for size in SIZES}

@@ -1,20 +1,23 @@
 """A small audited run by hand, honest or without its noise, for the tests of the attack suite."""
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.tasks.task import PopularityTask, TaskName
+from consent.tasks.task import PopularityTask
 from crypto.dp.plan import PrivacyPlan
-from crypto.dp.random import SecureRandom
 from crypto.sums.interface import Scheme
-from simulations.attacks.audited import AuditedRelease, AuditedRun
+from crypto.wire import SignedRecord
+from simulations.attacks.audited import RELEASES, AuditedRelease, AuditedRun
 from simulations.attacks.pipeline import CONTEXT, Pipeline
 from simulations.attacks.setting import Setting
 from simulations.engine.scenario import Clients, Consent, Data, Scenario
+from tests.unit.crypto.samples import generator
 
 DELTA = 1e-5
 SHOPPERS, ITEMS = 240, 60
@@ -56,11 +59,11 @@ def a_bare_run() -> AuditedRun:
     run = a_run()
     task = run.popularity.task
     total = sum(
-        (each for name, each in run.contributions(task).items() if name in run.contributors),
+        (each for name, each in run.contributions(task) if name in run.contributors),
         np.zeros(task.dimension),
     )
     release = replace(run.popularity, values=total)
-    return replace(run, releases={TaskName.POPULARITY: release})
+    return replace(run, releases=(release,))
 
 
 def _with_noise(scenario: Scenario, plan: PrivacyPlan) -> AuditedRun:
@@ -79,17 +82,48 @@ def _with_noise(scenario: Scenario, plan: PrivacyPlan) -> AuditedRun:
     run = AuditedRun(
         folder=Path("nowhere"),
         scenario=scenario,
-        releases={TaskName.POPULARITY: release},
+        releases=(release,),
         epsilon=plan.round_epsilon(),
         delta=DELTA,
     )
-    pipeline = Pipeline(plan=plan, context=CONTEXT, rng=SecureRandom())
-    table = run.contributions(task)
+    pipeline = Pipeline(plan=plan, context=CONTEXT, rng=generator("attacked run"))
+    table = dict(run.contributions(task))
     inside = [table[name] for name in sorted(run.contributors)]
     total = pipeline.shoppers_alone(inside) + pipeline.accounted_noise()
     released = replace(release, values=pipeline.released(total))
-    return replace(run, releases={TaskName.POPULARITY: released})
+    return replace(run, releases=(released,))
 
 
 def a_setting(run: AuditedRun | None = None) -> Setting:
-    return Setting(run=run or a_run(), chance=np.random.default_rng(3))
+    """Noise repeats from test to test, so that what sits at its bound does not fail by chance."""
+    return Setting(run=run or a_run(), chance=np.random.default_rng(3), secure=generator("attacks"))
+
+
+def a_folder(at: Path, run: AuditedRun | None = None) -> Path:
+    """A run folder as a scenario writes it, as far as the audit reads it."""
+    run = run or a_run()
+    release = run.popularity
+    place = at / RELEASES / release.task.name / "1-popularity"
+    place.mkdir(parents=True)
+    changes = run.scenario.changes(Scenario(name=run.scenario.name))
+    metrics = {
+        "scenario": run.scenario.name,
+        "overrides": changes,
+        "privacy": {"epsilon": run.epsilon, "delta": run.delta},
+    }
+    record = {
+        "plan": release.plan.to_json(),
+        "scheme": release.scheme,
+        "context": release.context,
+        "noise_stddev": release.noise_stddev,
+        "clients": release.clients,
+        "shoppers": release.shoppers,
+        "epsilon": release.epsilon,
+    }
+    manifest = {"task": release.task.name, "parameters": release.task.to_json()}
+    signed = SignedRecord.sign("manifest", manifest, Ed25519PrivateKey.generate())
+    (at / "metrics.json").write_text(json.dumps(metrics))
+    (place / "record.json").write_text(json.dumps(record))
+    (place / "manifest.json").write_bytes(signed.to_bytes())
+    np.save(place / "sum.npy", release.values)
+    return at

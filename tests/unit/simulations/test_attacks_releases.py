@@ -1,5 +1,7 @@
 """Attacks on what a release tells: each holds where it must and breaks where protection is gone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -116,7 +118,7 @@ def test_membership_catches_a_run_whose_noise_was_never_added() -> None:
 
 
 def test_the_few_without_noise_are_found_only_without_noise() -> None:
-    table = a_run().contributions(a_run().popularity.task)
+    table = dict(a_run().contributions(a_run().popularity.task))
     assert membership.few_without_noise(table, 0.7, RNG, few=5).fired
     blind = {name: RNG.normal(size=60) * 0 for name in table}
     assert not membership.few_without_noise(blind, 0.7, RNG, few=5).fired
@@ -193,7 +195,7 @@ def test_rows_of_a_scheme_that_does_not_seal_are_seen(monkeypatch: pytest.Monkey
     opened: list[np.ndarray] = []
     honest = Pipeline.client
 
-    def watched(self: Pipeline, shoppers: object) -> object:
+    def watched(self: Pipeline, shoppers: Any) -> object:
         made = honest(self, shoppers)
         opened.append(made.values)
         return made
