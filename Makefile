@@ -8,12 +8,13 @@ DEMO_STAMP := .venv/.demo-$(WANTED)
 TEST_STAMP := .venv/.test-$(WANTED)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 EDITABLE := --config-settings editable_mode=compat --editable
+FAMILIES := wire message bundle upload sealed
 export FLWR_TELEMETRY_ENABLED = 0
 export FLWR_DISABLE_UPDATE_CHECK = 1
 export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION = 1
 export RAY_USAGE_STATS_ENABLED = 0
 
-.PHONY: demo test lint types contracts tests system-packages fix clean
+.PHONY: demo test lint types contracts tests fuzz system-packages fix clean
 
 demo: $(DEMO_STAMP)
 	$(BIN)/fedcart demo
@@ -33,6 +34,15 @@ contracts: $(TEST_STAMP)
 tests: system-packages $(TEST_STAMP)
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/browser
 	$(BIN)/pytest tests/browser # apart: Playwright keeps an event loop running in its thread
+
+# Each family of parsers for this many seconds; what was learned is kept for the next time.
+FUZZ_SECONDS ?= 30
+fuzz: $(TEST_STAMP)
+	@for family in $(FAMILIES); do \
+		echo "Fuzzing $$family for $(FUZZ_SECONDS) s ..."; \
+		$(BIN)/python -m tests.fuzz.run $$family .hypothesis/fuzz/$$family \
+			-max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; \
+	done
 
 system-packages:
 	@scripts/system-packages
