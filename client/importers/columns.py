@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from crypto.errors import InvalidInputError
 
 _SHOWN_NAMES = 40
+# How a column is read, not where it is.
+_FORMS = frozenset({"time_format", "item_separator"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,9 @@ class Columns:
         price: paid for the line. Without it: unknown.
         store: where. Without it: unknown, and every shopper is a device.
         category: what kind of item.
+        time_format: how the time is written where it is in none of the forms that
+            ``values.parse_time`` knows; see ``values.time_parser``.
+        item_separator: between several items in one cell; without it a cell is one item.
     """
 
     shopper: str
@@ -33,10 +38,13 @@ class Columns:
     price: str | None = None
     store: str | None = None
     category: str | None = None
+    time_format: str | None = None
+    item_separator: str | None = None
 
     def named(self) -> dict[str, str]:
         """Part to column name, for the parts that have a column."""
-        pairs = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts = [field.name for field in fields(self) if field.name not in _FORMS]
+        pairs = {part: getattr(self, part) for part in parts}
         return {part: name for part, name in pairs.items() if name is not None}
 
     def locate(self, header: Sequence[str], *, file: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""Anybody's purchases, as CSV or Parquet, into events and an item list."""
+"""Anybody's purchases, as CSV, JSON or Parquet, into events and an item list."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from client.importers.values import (
     parse_price,
     parse_quantity,
     parse_time,
+    time_parser,
 )
 from consent.events import Events, StringArray
 from consent.tasks.catalogue import Catalogue
@@ -83,7 +84,7 @@ def read_purchases(
     """Read a file of purchase lines.
 
     Args:
-        path: .csv, .tsv or .txt (UTF-8), .parquet or .pq.
+        path: .csv, .tsv or .txt (UTF-8), .json, .jsonl or .ndjson, .parquet or .pq.
         columns: which column plays which part.
         name: of the data set; the file's name without its suffix if None.
         delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
@@ -102,7 +103,11 @@ def read_purchases(
         part: _Part(name=wanted[part], position=position, parse=_PARSERS[part])
         for part, position in columns.locate(table.header, file=path.name).items()
     }
-    _read_rows(table.rows, len(table.header), list(parts.values()), problems)
+    parts["time"].parse = time_parser(columns.time_format)
+    rows = table.rows
+    if columns.item_separator:
+        rows = _apart(rows, parts["item"].position, columns.item_separator)
+    _read_rows(rows, len(table.header), list(parts.values()), problems)
     problems.raise_if_any()
     values = {part: parts[part].values for part in parts}
     if not values["item"]:
@@ -113,6 +118,17 @@ def read_purchases(
         skipped=problems.lines,
         problems=problems.first(),
     )
+
+
+def _apart(
+    rows: Iterable[tuple[int, list[str]]], position: int, separator: str
+) -> Iterator[tuple[int, list[str]]]:
+    """A row for each item of a cell that holds several; empty places between them are skipped."""
+    for line, row in rows:
+        cell = row[position] if position < len(row) else ""
+        items = [item for item in cell.split(separator) if item.strip()]
+        for item in items or [""]:
+            yield line, [*row[:position], item, *row[position + 1 :]]
 
 
 def _read_rows(

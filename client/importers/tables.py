@@ -1,6 +1,6 @@
-"""Foreign files as rows of text: CSV by the standard library, Parquet by pyarrow where installed.
+"""Foreign files as rows of text: CSV and JSON by the standard library, Parquet by pyarrow.
 
-Both give the same text for the same data, so that everything after them is one path.
+All give the same text for the same data, so that everything after them is one path.
 """
 
 import csv
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from client.importers.json_tables import JSON_SUFFIXES, json_header, json_rows
 from crypto.errors import FedcartError, InvalidInputError
 
 Progress = Callable[[int, int], None]
@@ -22,7 +23,7 @@ _PROGRESS_LINES = 8_192
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A header and its rows; each row comes with its line in the file (Parquet: its number)."""
+    """A header and its rows; each row with its line in the file (Parquet, JSON: its number)."""
 
     header: tuple[str, ...]
     rows: Iterator[tuple[int, list[str]]]
@@ -34,8 +35,8 @@ def open_table(
     """Open a file by its suffix.
 
     Args:
-        path: of a CSV or Parquet file.
-        wanted: column names that will be used; a Parquet file's other columns aren't read.
+        path: of a CSV, JSON or Parquet file.
+        wanted: column names that will be used; other columns of Parquet and JSON aren't read.
         delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
         progress: told how far reading is.
 
@@ -52,9 +53,12 @@ def open_table(
         return _parquet(path, set(wanted), progress)
     if suffix in CSV_SUFFIXES:
         return _csv(path, delimiter or ("\t" if suffix == ".tsv" else ","), progress)
+    if suffix in JSON_SUFFIXES:
+        header = json_header(path)
+        return Table(header=header, rows=json_rows(path, header, set(wanted), progress))
+    known = (*CSV_SUFFIXES, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
     raise InvalidInputError(
-        f"{path.name} ends in none of {', '.join((*CSV_SUFFIXES, *PARQUET_SUFFIXES))}: "
-        "convert it to CSV or Parquet."
+        f"{path.name} ends in none of {', '.join(known)}: convert it to CSV, JSON or Parquet."
     )
 
 

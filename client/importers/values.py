@@ -5,6 +5,7 @@ column and value.
 """
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 MAX_TEXT = 256
@@ -15,7 +16,10 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 # would all pass for days of the early seventies: they are refused.
 _MIN_UNIX = 100_000_000
 _END_UNIX = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp())
+_DAY_SECONDS = 86_400
+_MOST_DAYS = 40_000
 
+NUMBER, MILLISECONDS = "number", "ms"
 TIME_FORMS = (
     "an ISO 8601 date or date and time (2017-03-05 or 2017-03-05T18:30:00) or Unix seconds "
     f"(1488738600), in the years {FIRST_YEAR} to {LAST_YEAR}"
@@ -47,6 +51,53 @@ def _unix(digits: str) -> int:
     if seconds >= _END_UNIX:
         raise ValueError(f"{TIME_FORMS}; this would be later: are these milliseconds?")
     return seconds
+
+
+def time_parser(form: str | None) -> Callable[[str], int]:
+    """What reads the times of a file.
+
+    Args:
+        form: None for ``parse_time``; "number" for a day or visit number, of which only the order
+            counts (0 is the first of January 1970, and each number a day); "ms" for Unix
+            milliseconds; else a pattern of ``strptime`` such as %m/%d/%Y.
+    """
+    if form is None:
+        return parse_time
+    if form == NUMBER:
+        return _numbered
+    if form == MILLISECONDS:
+        return _milliseconds
+    return lambda text: _patterned(text, form)
+
+
+def _numbered(text: str) -> int:
+    expected = f"a day or visit number from 0 to {_MOST_DAYS}, as --time-format {NUMBER} says"
+    number = _number(text.strip(), expected)
+    if not 0 <= number <= _MOST_DAYS:
+        raise ValueError(expected)
+    return int(number * _DAY_SECONDS)
+
+
+def _milliseconds(text: str) -> int:
+    text = text.strip()
+    expected = f"Unix milliseconds such as 1488738600000, as --time-format {MILLISECONDS} says"
+    if not (text.isascii() and text.isdigit()) or len(text) > 15:
+        raise ValueError(expected)
+    try:
+        return _unix(str(int(text) // 1000))
+    except ValueError:
+        raise ValueError(expected) from None
+
+
+def _patterned(text: str, form: str) -> int:
+    expected = f"a time in the form {form}, in the years {FIRST_YEAR} to {LAST_YEAR}"
+    try:
+        moment = datetime.strptime(text.strip(), form).replace(tzinfo=UTC, microsecond=0)
+    except ValueError:
+        raise ValueError(expected) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(expected)
+    return int(moment.timestamp())
 
 
 def parse_id(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from client.importers.columns import Columns
+from client.importers.item_table import ItemColumns, ItemTable, read_item_table
 from client.importers.purchases import Purchases, read_purchases
 from client.importers.tables import Progress as Report
 from simulations.population.directory import check_target
@@ -23,12 +24,28 @@ from simulations.population.storage import FILES, load_population, save_populati
 
 __all__ = [
     "ImportSummary",
+    "ItemFile",
     "import_file",
     "load_population",
     "save_population",
     "summarise",
     "summary_table",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemFile:
+    """A table that describes the items.
+
+    Attributes:
+        path: of the file.
+        columns: which column plays which part.
+        listed: whether the item list takes up items that nobody bought.
+    """
+
+    path: Path
+    columns: ItemColumns
+    listed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,31 +98,48 @@ def import_file(
     delimiter: str | None = None,
     skip_bad: bool = False,
     force: bool = False,
+    items: ItemFile | None = None,
 ) -> ImportSummary:
-    """Read a CSV or Parquet file and write it as a data set; a progress bar goes to stderr.
+    """Read a CSV, JSON or Parquet file and write it as a data set; progress goes to stderr.
 
     Args:
-        path: .csv, .tsv or .txt (UTF-8), .parquet or .pq.
+        path: .csv, .tsv or .txt (UTF-8), .json, .jsonl or .ndjson, .parquet or .pq.
         columns: which column plays which part.
         out: directory to make.
         name: of the data set; the file's name without its suffix if None.
         delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
         skip_bad: leave bad lines out and count them, instead of failing.
         force: replace an older data set at ``out``.
+        items: a table that describes the items.
 
     Raises:
-        InvalidInputError: the file or ``out`` is not what it must be; nothing was written.
+        InvalidInputError: a file or ``out`` is not what it must be; nothing was written.
         FedcartError: a Parquet file, but pyarrow is not installed.
         OSError: the disk refused; nothing is left behind.
     """
     check_target(out, force=force, owned=FILES)
+    table = None if items is None else read_item_table(items.path, items.columns)
     with _progress(path.name) as report:
         purchases = read_purchases(
             path, columns, name=name, delimiter=delimiter, skip_bad=skip_bad, progress=report
         )
     population = _population(purchases, path.name)
+    if items is not None and table is not None:
+        population = _described(population, table, listed=items.listed)
     value = save_population(population, out, columns=columns.named(), force=force)
     return summarise(population, directory=out, value=value, purchases=purchases)
+
+
+def _described(population: Population, table: ItemTable, *, listed: bool) -> Population:
+    """The population with its items described, and with a note that says by what."""
+    catalogue, attributes = table.describe(population.catalogue, listed=listed)
+    known = table.coverage(catalogue)
+    note = f" {table.name} describes {known:,} of its {len(catalogue):,} items."
+    if listed:
+        note += " It also holds the items that the table names and nobody bought."
+    return replace(
+        population, catalogue=catalogue, attributes=attributes, note=population.note + note
+    )
 
 
 @contextmanager

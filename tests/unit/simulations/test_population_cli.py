@@ -61,6 +61,25 @@ def test_wrong_input_exits_with_two(shop: Path, tmp_path: Path) -> None:
     assert _run(shop, "--out", tmp_path / "data").exit_code == 2
 
 
+def test_a_basket_log_and_an_item_table_need_no_code(tmp_path: Path) -> None:
+    log, items = tmp_path / "log.jsonl", tmp_path / "items.csv"
+    log.write_text(
+        '{"u": "ann", "n": 1, "b": ["milk", "tea"]}\n{"u": "ann", "n": 2, "b": ["milk"]}\n'
+    )
+    items.write_text("id,kind\nmilk,dairy\ntea,hot|leaf\n")
+    words = ["--shopper", "u", "--item", "b", "--time", "n", "--time-format", "number"]
+    table: list[str | Path] = ["--item-table", items, "--item-columns", "item=id,category=kind"]
+    result = _run(log, *words, *table, "--out", tmp_path / "data", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["baskets"] == 2
+    population = storage.load_population(tmp_path / "data")
+    assert population.catalogue.categories == ("dairy", "hot")
+    assert population.attributes == {"category": (("dairy",), ("hot", "leaf"))}
+    result = _run(log, *words, "--list-all", "--out", tmp_path / "more")
+    assert result.exit_code == 2
+    assert "belong to --item-table" in result.stderr
+
+
 def test_a_failing_disk_exits_with_one(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

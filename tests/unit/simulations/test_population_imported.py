@@ -1,6 +1,7 @@
 """Imports land on disk whole or not at all, and come back as they went in."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from client.importers.columns import Columns
+from client.importers.item_table import ItemColumns
 from crypto.errors import InvalidInputError
 from simulations.population import storage
-from simulations.population.imported import import_file, load_population, save_population
+from simulations.population.imported import (
+    ItemFile,
+    import_file,
+    load_population,
+    save_population,
+)
 from simulations.population.population import Population
 from simulations.population.synthetic import synthetic
 
@@ -83,6 +90,35 @@ def test_a_population_comes_back_as_it_went(tmp_path: Path) -> None:
 def test_only_the_owner_may_look_inside(tmp_path: Path) -> None:
     save_population(synthetic(shoppers=3, stores=1), tmp_path / "data")
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
+
+
+def test_described_items_come_back_with_their_attributes(shop: Path, tmp_path: Path) -> None:
+    table = tmp_path / "in" / "items.csv"
+    table.write_text("id,category,mood\ntea,hot,calm|warm\nmilk,cold,\nsoap,bath,\n")
+    items = ItemFile(path=table, columns=ItemColumns.parse(None))
+    plain = import_file(shop, COLUMNS, out=tmp_path / "plain")
+    described = import_file(shop, COLUMNS, out=tmp_path / "data", items=items)
+    population = load_population(tmp_path / "data")
+    assert dict(zip(population.catalogue.items, population.catalogue.categories, strict=True)) == {
+        "milk": "cold",
+        "tea": "hot",
+    }
+    assert population.attributes == {"mood": ((), ("calm", "warm"))}
+    assert "items.csv describes 2 of its 2 items." in population.note
+    assert described.hash != plain.hash
+    listed = import_file(shop, COLUMNS, out=tmp_path / "all", items=replace(items, listed=True))
+    assert listed.items == 3
+    assert load_population(tmp_path / "all").catalogue.items == ("milk", "soap", "tea")
+    with pytest.raises(InvalidInputError, match="'mood' has 2 entries for 3 items"):
+        replace(load_population(tmp_path / "all"), attributes=population.attributes)
+
+
+def test_a_data_set_of_an_earlier_release_has_no_attributes(tmp_path: Path) -> None:
+    save_population(synthetic(shoppers=4, stores=1), tmp_path / "data")
+    record = json.loads((tmp_path / "data" / "dataset.json").read_bytes())
+    del record["attributes"]
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps(record))
+    assert load_population(tmp_path / "data").attributes == {}
 
 
 def test_bad_lines_leave_nothing_behind(shop: Path, tmp_path: Path) -> None:
@@ -167,6 +203,8 @@ def _altered(folder: Path, **changes: object) -> None:
         ({"stores": {"s": ["nobody"]}}, "unknown or in two stores"),
         ({"stores": {"s": 5}}, "lists of shoppers"),
         ({"groups": []}, "labels"),
+        ({"attributes": {"mood": "calm"}}, "list of values an item"),
+        ({"attributes": {"mood": [["calm"]]}}, "1 entries for 40 items"),
     ],
 )
 def test_altered_records_are_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:
