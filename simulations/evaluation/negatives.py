@@ -36,12 +36,13 @@ class Negatives:
     notes: tuple[str, ...] = ()
 
     def restricted(self, fold: Fold) -> tuple[Fold, tuple[IndexArray, ...]]:
-        """The fold's shoppers who have negatives, and those negatives in their order.
+        """The fold's shoppers who have any negatives, and those negatives in their order.
 
         Raises:
             InvalidInputError: nobody has any.
         """
-        kept = [n for n, shopper in enumerate(fold.tested) if shopper in self.items]
+        some = {shopper for shopper, items in self.items.items() if items.size}
+        kept = [n for n, shopper in enumerate(fold.tested) if shopper in some]
         if not kept:
             raise InvalidInputError("No tested shopper has negatives: there is nothing to rank.")
         reduced = fold.only(kept)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crypto.errors import InvalidInputError
 from simulations.evaluation.leave_one_out import MINIMUM_ITEMS
-from simulations.evaluation.models.registry import RivalName
+from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, RivalName
 from simulations.evaluation.protocol import MINIMUM_BASKETS, Stage
 
 
@@ -68,3 +68,22 @@ def protocol_named(name: str) -> Protocol:
         raise InvalidInputError(
             f"Unknown protocol {name!r}; there are {' and '.join(Protocol)}."
         ) from None
+
+
+def rivals_named(text: str, protocol: Protocol) -> tuple[RivalName, ...]:
+    """Rivals by name, between commas, whatever the case; "all" that fit the protocol, or "none".
+
+    Raises:
+        InvalidInputError: an unknown name; the message lists those there are.
+    """
+    table = NEXT_BASKET if protocol is Protocol.NEXT_BASKET else LEAVE_ONE_OUT
+    if text.strip().lower() in {"all", "none"}:
+        return tuple(table) if text.strip().lower() == "all" else ()
+    known = {name.lower(): name for name in RivalName}
+    wanted = [word.strip().lower() for word in text.split(",")]
+    unknown = [word for word in wanted if word not in known]
+    if unknown:
+        raise InvalidInputError(
+            f"Unknown rival {unknown[0]!r}; there are {', '.join(RivalName)}, all and none."
+        )
+    return tuple(known[word] for word in dict.fromkeys(wanted))

@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 ALARM = 0.05
 
@@ -17,6 +18,9 @@ def quality_table(metrics: dict[str, Any]) -> Group:
             parts.append(_differences(metrics["comparisons"][view]))
     if metrics["tuning"]:
         parts.append(_tuning(metrics["tuning"]))
+    probe = metrics["checks"].get("leak probe")
+    if probe:
+        parts.append(Text(_probe(probe)))
     if metrics["published"]:
         parts.append(_published(metrics["published"]))
     return Group(*parts)
@@ -82,6 +86,18 @@ def _tuning(tuned: dict[str, Any]) -> Table:
         chosen = ", ".join(f"{name} {value}" for name, value in record["chosen"].items())
         table.add_row(model, record["source"], chosen, str(len(record["tried"])))
     return table
+
+
+def _probe(probe: dict[str, Any]) -> str:
+    low, high = probe["hr@10_ci"]
+    verdict = (
+        "at chance, as it must be" if probe["holds"] else "NOT AT CHANCE: don't trust this run"
+    )
+    return (
+        f"Leak probe (ranks by how seldom an item was drawn as a training negative): HR@10 "
+        f"{probe['hr@10']:.3f} [{low:.3f}, {high:.3f}], chance {probe['chance']:.3f}: {verdict}. "
+        f"With negatives that spare the held-out item it reaches {probe['control']:.3f}."
+    )
 
 
 def _published(figures: list[dict[str, Any]]) -> Table:

@@ -229,9 +229,9 @@ def test_what_can_not_compete_is_left_out_and_counted(tmp_path: Path) -> None:
     assert letters(got.items["ann"]) == "f"
     assert letters(got.items["bob"]) == "ce"
     assert [note.split(" ", 1)[0] for note in got.notes] == ["1", "1", "2"]
-    fold, negatives = Negatives(items={"bob": got.items["bob"]}, origin="", named={}).restricted(
-        split().test
-    )
+    fold, negatives = Negatives(
+        items={"ann": np.empty(0, dtype=np.int64), "bob": got.items["bob"]}, origin="", named={}
+    ).restricted(split().test)
     assert fold.tested == ("bob",)
     assert [letters(part) for part in negatives] == ["ce"]
 

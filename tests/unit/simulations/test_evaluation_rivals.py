@@ -22,7 +22,7 @@ from simulations.evaluation.models.neighbours import tifu_knn, up_cf
 from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, RivalName
 from simulations.evaluation.models.shoppers import matrix, once, rows_of_tested
 from simulations.evaluation.models.trees import NOT_A_CANDIDATE, lambda_rank
-from simulations.evaluation.options import Options, Protocol, protocol_named
+from simulations.evaluation.options import Options, Protocol, protocol_named, rivals_named
 from simulations.evaluation.protocol import Fold, Stage, split
 from simulations.evaluation.release import ALL_TASKS, Noise, release
 from simulations.evaluation.tables import quality_table
@@ -317,8 +317,20 @@ def test_leave_one_out_runs_whole(shop: Population) -> None:
     assert all("leak" in one["note"] for one in metrics["published"] if one["federated"])
     assert any("TIFU-KNN is not made for leave-one-out" in said for said in metrics["warnings"])
     assert any(said.startswith("Negatives: ") for said in metrics["warnings"])
-    assert "Published elsewhere" in printed(metrics)
+    text = printed(metrics)
+    assert "Published elsewhere" in text
+    assert "at chance, as it must be" in text
     assert set(LEAVE_ONE_OUT) <= set(RivalName)
+
+
+def test_rivals_are_named_between_commas() -> None:
+    assert rivals_named("all", Protocol.NEXT_BASKET) == tuple(RivalName)
+    assert rivals_named("all", Protocol.LEAVE_ONE_OUT) == (RivalName.EASE, RivalName.IALS)
+    assert rivals_named("none", Protocol.NEXT_BASKET) == ()
+    found = rivals_named("tifu-knn, EASE,ease", Protocol.NEXT_BASKET)
+    assert found == (RivalName.TIFU_KNN, RivalName.EASE)
+    with pytest.raises(InvalidInputError, match="Unknown rival 'gru'"):
+        rivals_named("gru", Protocol.NEXT_BASKET)
 
 
 def test_impossible_options_are_refused() -> None:
