@@ -337,6 +337,7 @@ class _Seeding:
             max_shoppers=cohort,
             max_colluders=1,
             delta=1e-6,
+            scheme=Scheme.PIECE_SUM,  # the only one for so many clients
         )
         now = int(self.clock.now)
         manifest = Manifest(
@@ -349,7 +350,6 @@ class _Seeding:
             epsilon=plan.round_epsilon(),
             purposes=(Purpose.TRAIN,),
             categories=(Category.PURCHASES,),
-            scheme=Scheme.SHARE_SUM,
             key_hashes=("a", "b", "c"),
             unpaired_devices=False,
             opens=now,

@@ -26,7 +26,6 @@ from crypto.commit import Commit
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan
 from crypto.manifest import Manifest, context_of
-from crypto.sums.interface import Scheme
 from crypto.wire import SignedRecord
 
 TASK: Final = TaskName.POPULARITY
@@ -127,7 +126,6 @@ class Coordinator:
             epsilon=spent(1),
             purposes=(Purpose.TRAIN,),
             categories=(Category.PURCHASES,),
-            scheme=Scheme.SHARE_SUM,
             key_hashes=tuple(hashlib.sha256(bytes([k])).hexdigest() for k in range(3)),
             unpaired_devices=False,
             opens=now,
