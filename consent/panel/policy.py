@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from consent.panel.language import mark
+from consent.panel.sealing_words import (
+    COIN,
+    EXPERIMENTAL,
+    OPEN_TO_ALL,
+    SEALINGS,
+    Sealing,
+    noise_words,
+)
 from consent.purpose import Category, Purpose
 from consent.service.rounds.schemas import Policy
 from consent.tasks.task import TaskName
+from crypto.dp.plan_terms import Sampling
+from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object
 
 # What each task finds out, to be put after "to learn".
@@ -31,18 +41,26 @@ class PolicyFacts:
 
     Attributes:
         values: how many numbers each shopper's sealed vector has.
+        sealing: the secure sum, in words.
+        more: further sentences that hold for this policy alone.
+        separation: a shopper takes part at most once in so many rounds of the run.
         epsilon: the round's worst-case bound at ``delta``; None where there is no noise.
+        noise: who adds the noise, in a sentence.
         verbatim: the signed body as it is, only indented.
     """
 
     policy: Policy
     values: int
+    sealing: Sealing
+    more: Sequence[str]
+    separation: int
     clipping_norm: float
     noise_multiplier: float
     min_clients: int
     max_clients: int
     rounds: int
     epsilon: float | None
+    noise: str
     delta: float
     purposes: Sequence[Purpose]
     categories: Sequence[Category]
@@ -58,20 +76,35 @@ def facts(policy: Policy) -> PolicyFacts:
     """Read a policy. The service took it only with the pinned coordinator's signature."""
     body = _body(policy)
     plan = body["plan"]
+    scheme = Scheme(plan["scheme"])
     return PolicyFacts(
         policy=policy,
         values=plan["dimension"],
+        sealing=SEALINGS[scheme],
+        more=_more(body),
+        separation=plan["separation"],
         clipping_norm=plan["clipping_norm"],
         noise_multiplier=plan["noise_multiplier"],
         min_clients=plan["min_clients"],
         max_clients=plan["max_clients"],
         rounds=plan["rounds"],
         epsilon=body["epsilon"],
+        noise=noise_words(scheme, plan["client_noise"]),
         delta=plan["delta"],
         purposes=[each for each in Purpose if each in body["purposes"]],
         categories=[each for each in Category if each in body["categories"]],
         verbatim=json.dumps(body, ensure_ascii=False, indent=1),
     )
+
+
+def _more(body: Mapping[str, Any]) -> list[str]:
+    plan = body["plan"]
+    applies = {
+        OPEN_TO_ALL: body["unpaired_devices"],
+        COIN: plan["sampling"] == Sampling.HIDDEN_POISSON,
+        EXPERIMENTAL: plan["experimental"],
+    }
+    return [sentence for sentence, holds in applies.items() if holds]
 
 
 def _body(policy: Policy) -> dict[str, Any]:

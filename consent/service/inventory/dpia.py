@@ -47,11 +47,12 @@ RISKS: Final[Sequence[Risk]] = (
         name="Somebody opens one shopper's contribution.",
         likelihood="medium",
         severity="high",
-        measures="Contributions are sealed to three key holders, of which two are needed, and only "
-        "sums over the signed list are opened.",
-        residual="Two key holders together open anything. A client allied with the coordinator "
-        "breaks the scheme, so devices outside an alliance are not admitted. That the sum covers "
-        "the list rests on the coordinator.",
+        measures="Contributions are sealed to three key holders, of which two are needed. Each of "
+        "them checks every contribution, adds noise of its own, and opens only the sum over the "
+        "one list that all three voted for.",
+        residual="Two key holders together open anything. In a share sum key holders don't vote: "
+        "that the sum covers the signed list rests on the coordinator there, and a client allied "
+        "with it breaks the seal, so devices outside an alliance are not admitted.",
         residual_level="medium",
     ),
     Risk(
