@@ -230,6 +230,23 @@ class TestCaps:
         assert read_names == ["bea"]
         assert Upload.parse(sent.header).grant_count == 1
 
+    def test_rounds_that_follow_too_soon_are_refused(self, stage: Stage, tmp_path: Path) -> None:
+        party = make_client(stage, tmp_path / "client", "me", epsilon_cap=None)
+        rare = plan(rounds=6, separation=3)
+
+        def take_part(number: int, run: str = "run-1") -> None:
+            name = f"{run}-round-{number}"
+            join(stage, party, make_manifest(plan=rare, round_id=name, run=run, number=number))
+
+        take_part(0)
+        for number in (1, 2):
+            with pytest.raises(RoundError, match="follows too soon"):
+                take_part(number)
+        take_part(0, "run-2")
+        take_part(3)
+        with pytest.raises(RoundError, match="follows too soon"):
+            take_part(5)
+
     def test_no_noise_passes_every_cap(self, stage: Stage, tmp_path: Path) -> None:
         party = make_client(stage, tmp_path / "client", "me", z_floor=0.0, epsilon_cap=1e9)
         with pytest.raises(RoundError, match="more privacy than they allow"):

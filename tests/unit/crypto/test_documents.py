@@ -30,8 +30,23 @@ class TestManifest:
             voted_manifest(),
             voted_manifest(Scheme.PIECE_SUM, unpaired_devices=True),
             voted_manifest(previous="ab" * 32, code="cd" * 32),
+            manifest(plan=plan(rounds=4), run="run-1", number=3),
         ):
             assert Manifest.verify(made.sign(COORDINATOR), COORDINATOR.public_key()) == made
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"number": 1}, "1 of a run with 1 rounds"),
+            ({"number": -1}, "-1 of a run"),
+            ({"plan": plan(rounds=4), "run": "run-1", "number": 4}, "4 of a run with 4 rounds"),
+            ({"plan": plan(rounds=4)}, "names its run"),
+            ({"plan": plan(rounds=4), "run": "../x"}, "names its run"),
+        ],
+    )
+    def test_a_round_has_its_place_in_a_run(self, changes: dict[str, Any], message: str) -> None:
+        with pytest.raises(WireError, match=message):
+            manifest(**changes)
 
     def test_its_plan_names_its_scheme(self) -> None:
         assert manifest().scheme is Scheme.SHARE_SUM
@@ -59,9 +74,12 @@ class TestManifest:
             manifest(population="other"),
             manifest(previous="ab" * 32),
             manifest(code="ab" * 32),
+            manifest(run="run-1"),
+            manifest(plan=plan(rounds=2), run="run-1"),
+            manifest(plan=plan(rounds=2), run="run-1", number=1),
             manifest(plan=plan(scheme=Scheme.COMPACT_SUM)),
         ]
-        assert len({context_of(m.sign(COORDINATOR)) for m in [manifest(), *others]}) == 9
+        assert len({context_of(m.sign(COORDINATOR)) for m in [manifest(), *others]}) == 12
 
     @pytest.mark.parametrize(
         "name", ["", ".", "..", "-", ".hidden", "a/b", "a b", "é", "a\n", "a" * 129, "a:b", "../x"]
@@ -93,6 +111,12 @@ class TestManifest:
             {"version": None},
             {"extra": 1},
             {"scheme": "share-sum"},
+            {"run": None},
+            {"run": 7},
+            {"number": "0"},
+            {"number": True},
+            {"number": -1},
+            {"number": 1},
             {"previous": None},
             {"previous": 7},
             {"code": ["ab"]},

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ def test_what_holds_for_one_policy_alone(panel: Stage, nobody: Visitor) -> None:
     rare = replace(usual, rounds=6, separation=3)
     plans = {"usual": usual, "set-b": set_b, "sampled": sampled, "rare": rare}
     for name, made in plans.items():
-        run = {"run": "a-run"} if made.rounds > 1 else {}
+        run: dict[str, Any] = {"run": "a-run"} if made.rounds > 1 else {}
         publish(panel, make_manifest(name, plan=made, unpaired_devices=name == "usual", **run))
     often = "Nobody takes part more than once in any 3 rounds in a row."
     expected = {
