@@ -1,6 +1,7 @@
 """The journal of a round: everything on disk that a crash must not lose.
 
-    round-keys           the key holders' signed keys of this round (not in share sum)
+    key-request.json     how the key holders were asked for their keys (not in share sum)
+    round-keys           their signed keys of this round (not in share sum)
     manifest.json        the round as it was planned
     accepts              the key holders' accepts of it (not in share sum)
     uploads/HASH         sealed body and shares, waiting for the commit
@@ -134,6 +135,15 @@ class Journal:
     def start(self, manifest: SignedRecord) -> None:
         """Write the manifest before anyone is asked."""
         write_durably(self._folder / "manifest.json", manifest.to_bytes())
+
+    @property
+    def key_request(self) -> SignedRecord | None:
+        """The request for round keys, if it was made before."""
+        return _record(self._folder / "key-request.json")
+
+    def asked(self, request: SignedRecord) -> None:
+        """Write the request before any key holder gets it: it answers no other for this round."""
+        write_durably(self._folder / "key-request.json", request.to_bytes())
 
     @property
     def round_keys(self) -> tuple[SignedRecord, ...]:

@@ -105,11 +105,11 @@ class Planner:
     def _times(self, task: Task, round_id: str, scheme: Scheme) -> tuple[int, int]:
         """When the round opens and closes; with votes, as the key holders' round keys hold."""
         now = int(self.clock())
-        length = int(self.timeout) + REPAIR_S + INGEST_S
-        opens, closes = now - EARLY_S, now + length
+        opens = now - EARLY_S
+        closes = now + int(self.timeout) + REPAIR_S + INGEST_S
         if not scheme.votes:
             return opens, closes
-        if not self.journal.round_keys:
+        if self.journal.key_request is None:
             request = RoundKeyRequest(
                 population=self.terms.population,
                 task=task.name,
@@ -117,12 +117,21 @@ class Planner:
                 opens=opens,
                 closes=closes,
             )
-            self.journal.keyed(self.voting.round_keys(request, request.sign(self.identity)))
+            self.journal.asked(request.sign(self.identity))
+        if not self.journal.round_keys:
+            self._ask_for_keys()
         keys = [
             RoundKey.verify(record, holder.identity)
             for record, holder in zip(self.journal.round_keys, self.voting.holders, strict=True)
         ]
         return max(key.not_before for key in keys), min(key.not_after for key in keys)
+
+    def _ask_for_keys(self) -> None:
+        signed = self.journal.key_request
+        if signed is None:
+            raise RoundError("Round keys are asked for by a request that is on disk.")
+        request = RoundKeyRequest.verify(signed, self.identity.public_key())
+        self.journal.keyed(self.voting.round_keys(request, signed))
 
     def _found(self, record: SignedRecord, task: Task) -> PlannedRound:
         manifest = Manifest.verify(record, self.identity.public_key())

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from client.app import _sent
@@ -21,10 +22,12 @@ from crypto.grant import ParticipationGrant
 from crypto.grant_list import pack_grants
 from crypto.invitation import Invitation
 from crypto.keyholder.home import KeyHolder
-from crypto.keyholder.service import create_app
+from crypto.keyholder.peers import Peer
+from crypto.keyholder.service import app_of
+from crypto.keyholder.station import Station
 from crypto.sums.interface import Scheme
 from crypto.upload import sign_upload
-from crypto.wire import b64, public_bytes, thumbprint
+from crypto.wire import SignedRecord, b64, public_bytes, thumbprint
 from server.cohort import Member
 from server.conductor import Federation, run_round
 from server.exchange import Sent
@@ -38,11 +41,11 @@ from tests.unit.consent.harness import Stage
 from tests.unit.crypto.keyholder.stage import make_holders
 from tests.unit.crypto.samples import (
     NOW,
+    SENDER,
     cards,
     generator,
     noised,
     plan,
-    sender,
     share_sum,
     signer,
 )
@@ -113,7 +116,7 @@ class Scene:
         scheme: Scheme = Scheme.COMPACT_SUM,
     ) -> "Scene":
         stage = Stage(folder / "consent", coordinator_key=signer("coordinator").public_key())
-        holders = make_holders(folder, consent=stage.service_key)
+        holders = make_holders(folder, consent=stage.service_key, epsilon_cap=1e6)
         shown = tuple(holder.card for holder in holders)
         parties = [
             make_client(
@@ -122,6 +125,7 @@ class Scene:
                 f"shopper-{k}",
                 cards=tuple(str(h.home / "public.card") for h in holders),
                 holders=tuple(card.identity for card in shown),
+                epsilon_cap=None,
             )
             for k in range(clients)
         ]
@@ -129,7 +133,7 @@ class Scene:
             identity=signer("coordinator"),
             consent=stage.client,
             consent_key=stage.service_key,
-            holders=tuple(endpoint(holder) for holder in holders),
+            holders=endpoints(holders),
             terms=replace(TERMS, cards=shown),
             catalogue=CATALOGUE,
             ledger=Ledger(folder / "ledger.db", budget=budget, delta=1e-6),
@@ -179,14 +183,53 @@ class Scene:
     def plan(self) -> PrivacyPlan:
         return plan(min_clients=3, scheme=self.scheme)
 
+    @property
+    def opening(self) -> str:
+        """Where key holders are asked to open a sum."""
+        return "/v1/release" if self.scheme.votes else "/v1/open"
+
     def released(self) -> list[Path]:
         return sorted((self.folder / "releases").glob("*/*/artefact.json"))
 
 
-def endpoint(holder: KeyHolder) -> HolderEndpoint:
-    transport = InProcessTransport(create_app(holder, clock=lambda: float(NOW)))
+class Neighbours:
+    """Where mounted key holders ask each other for votes."""
+
+    def __init__(self) -> None:
+        self.stations = dict[int, Station]()
+
+    def latest(self, peer: Peer, holder: int) -> SignedRecord | None:
+        found = self.stations[peer.number].latest_vote(holder)
+        return None if found is None else SignedRecord.from_bytes(found)
+
+
+def endpoints(holders: Iterable[KeyHolder]) -> tuple[HolderEndpoint, ...]:
+    """Key holders that work in this process, each asking the others."""
+    neighbours = Neighbours()
+    made = []
+    for holder in holders:
+        station = Station(holder, clock=lambda: float(NOW), source=neighbours)
+        neighbours.stations[holder.number] = station
+        made.append(endpoint(holder, app_of(station)))
+    return tuple(made)
+
+
+def endpoint(holder: KeyHolder, app: FastAPI) -> HolderEndpoint:
+    transport = InProcessTransport(app)
     http = httpx.Client(transport=transport, base_url=f"http://keyholder-{holder.number}.test")
     return HolderEndpoint(number=holder.number, http=http, identity=holder.identity.public_key())
+
+
+def away_from(path: str, holder: HolderEndpoint) -> HolderEndpoint:
+    """A key holder that is there, until it is asked for this."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == path:
+            raise httpx.ConnectError("connection refused")
+        return holder.http.post(request.url.path, content=request.content)
+
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://away.test")
+    return replace(holder, http=http)
 
 
 def unreachable(number: int, holder: KeyHolder) -> HolderEndpoint:
@@ -237,7 +280,7 @@ def upload(
 ) -> Sent:
     """A sealed update of zeros with its header and grants."""
     scheme = share_sum(12, context=planned.context)
-    sealed = scheme.seal(noised([0] * 16), sender=sender(), rng=generator())
+    sealed = scheme.seal(noised([0] * 16), sender=SENDER, rng=generator())
     tokens = tuple(item.sign(signer(consent)) for item in grants)
     header = sign_upload(sealed, tokens, client)
     return Sent(header=header, grants=pack_grants(tokens), sealed=sealed)

@@ -14,23 +14,25 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from consent.client import ConsentClient
 from crypto.commit import Commit
 from crypto.errors import BudgetError, CohortTooSmallError, ConsentError, RoundError, SealError
+from crypto.sums.schemes import Scheme
 from crypto.update import SealedUpdate
-from crypto.upload import sign_upload
-from crypto.wire import SignedRecord
-from server import conductor
+from crypto.upload import Upload, sign_upload
+from crypto.wire import SignedRecord, unpack_frames
+from server import conductor, share_opening
 from server.cohort import roll_call, select
 from server.conductor import Federation
-from server.keyholders import HolderEndpoint, open_sum
+from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
 from server.registry import Registry
+from server.voting import Voting
 from tests.unit.client.stage import TASK
 from tests.unit.consent.harness import GIVE, NOTICE, WITHDRAW
-from tests.unit.server.stage import Answer, Scene, declined, unreachable
+from tests.unit.server.stage import Answer, Scene, away_from, declined
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene.create(tmp_path, clients=4)
+@pytest.fixture(params=Scheme, ids=str)
+def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    made = Scene.create(tmp_path, clients=4, scheme=request.param)
     yield made
     made.close()
 
@@ -119,11 +121,11 @@ class TestMisbehavingClients:
 
     def test_bytes_that_its_header_does_not_sign(self, scene: Scene) -> None:
         def change(reply: dict[str, Any]) -> dict[str, Any]:
-            data = bytes(reply["shares"]["share-1"].data)
+            data = bytes(reply["sealed"]["share-1"].data)
             spoilt = Array(
                 dtype="uint8", shape=(len(data),), stype="x", data=bytes([data[0] ^ 1]) + data[1:]
             )
-            return reply | {"shares": ArrayRecord({**reply["shares"], "share-1": spoilt})}
+            return reply | {"sealed": ArrayRecord({**reply["sealed"], "share-1": spoilt})}
 
         release = scene.run(scene.grid(node_4=self.altered(scene, change)))
         assert release.record["clients"] == 3
@@ -132,8 +134,8 @@ class TestMisbehavingClients:
 
     def test_too_few_shares(self, scene: Scene) -> None:
         def change(reply: dict[str, Any]) -> dict[str, Any]:
-            kept = {k: v for k, v in reply["shares"].items() if k != "share-3"}
-            return reply | {"shares": ArrayRecord(kept)}
+            kept = {k: v for k, v in reply["sealed"].items() if k != "share-3"}
+            return reply | {"sealed": ArrayRecord(kept)}
 
         assert scene.run(scene.grid(node_4=self.altered(scene, change))).record["clients"] == 3
 
@@ -142,23 +144,33 @@ class TestMisbehavingClients:
         identity = scene.parties[2].home.identity
 
         def change(reply: dict[str, Any]) -> dict[str, Any]:
-            header = SignedRecord.from_bytes(reply["upload"]["header"])
-            body = header.verified("upload", identity.public_key())
-            arrays = {name: bytes(len(array.data)) for name, array in reply["shares"].items()}
+            upload = Upload.parse(SignedRecord.from_bytes(reply["upload"]["header"]))
+            grants = bytes(reply["sealed"]["grants"].data)
+            parts = {name: bytes(array.data) for name, array in reply["sealed"].items()}
+            for number in (1, 2, 3):
+                parts[f"share-{number}"] = bytes([number]) * len(parts[f"share-{number}"])
             sealed = SealedUpdate(
-                scheme=body["scheme"], context=body["context"], shares=tuple(arrays.values())
+                scheme=upload.scheme,
+                context=upload.context,
+                shares=(parts["share-1"], parts["share-2"], parts["share-3"]),
+                body=parts["body"],
+                commitments=upload.commitments,
             )
-            signed = sign_upload(sealed, tuple(body["grants"]), identity)
-            shares = {
+            signed = sign_upload(sealed, upload.tokens(grants), identity)
+            arrays = {
                 name: Array(dtype="uint8", shape=(len(data),), stype="x", data=data)
-                for name, data in arrays.items()
+                for name, data in parts.items()
             }
-            upload = ConfigRecord({"status": "sent", "header": signed.to_bytes()})
-            return {"upload": upload, "shares": ArrayRecord(shares)}
+            sent = ConfigRecord({"status": "sent", "header": signed.to_bytes()})
+            return {"upload": sent, "sealed": ArrayRecord(arrays)}
 
         release = scene.run(scene.grid(node_4=self.altered(scene, change)))
         assert release.record["clients"] == 3
-        assert list(release.record["declined"]) == ["refused: A sealed share is malformed."]
+        [reason] = release.record["declined"]
+        if scene.scheme is Scheme.SHARE_SUM:
+            assert reason == "refused: A sealed share is malformed."
+        else:
+            assert reason == "key holders refused: its envelope does not open"
 
     def test_a_replayed_reply_counts_once(self, scene: Scene) -> None:
         """Node 5 sends what node 4 sent: it is client 4's upload, once."""
@@ -230,18 +242,19 @@ class TestBudget:
     def test_no_budget_no_opening(self, scene: Scene) -> None:
         asked: list[str] = []
 
-        def watch(request: httpx.Request) -> httpx.Response:
-            asked.append(request.url.path)
-            return httpx.Response(500)
+        def watched(holder: HolderEndpoint) -> HolderEndpoint:
+            def watch(request: httpx.Request) -> httpx.Response:
+                asked.append(request.url.path)
+                return holder.http.post(request.url.path, content=request.content)
 
-        holders = tuple(
-            replace(h, http=httpx.Client(transport=httpx.MockTransport(watch), base_url="http://k"))
-            for h in scene.federation.holders
-        )
+            http = httpx.Client(transport=httpx.MockTransport(watch), base_url="http://k")
+            return replace(holder, http=http)
+
         poor = Ledger(scene.folder / "poor.db", budget=0.01, delta=1e-6)
         with pytest.raises(BudgetError, match="nothing is released"):
-            scene.run(ledger=poor, holders=holders)
-        assert asked == []
+            scene.run(ledger=poor, holders=tuple(map(watched, scene.federation.holders)))
+        assert set(asked).isdisjoint({"/v1/vote", "/v1/release", "/v1/open"})
+        assert ("/v1/ingest" in asked) == scene.scheme.votes
         assert scene.released() == []
 
     def test_a_ledger_that_can_not_be_written(
@@ -255,8 +268,9 @@ class TestBudget:
 
 class TestKeyHolders:
     def away(self, scene: Scene, *numbers: int) -> tuple[HolderEndpoint, ...]:
+        """These key holders are there until they are asked to open."""
         return tuple(
-            unreachable(h.number, scene.holders[h.number - 1]) if h.number in numbers else h
+            away_from(scene.opening, h) if h.number in numbers else h
             for h in scene.federation.holders
         )
 
@@ -275,19 +289,26 @@ class TestKeyHolders:
     def test_a_lying_one_discards_the_round(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        honest = open_sum
+        def lie(honest: Any) -> Any:
+            def lying(*args: Any, **fields: Any) -> Any:
+                opened = honest(*args, **fields)
+                values = opened.parts[1].values.copy()
+                values[0] += 1
+                parts = (opened.parts[0], replace(opened.parts[1], values=values), opened.parts[2])
+                return replace(opened, parts=parts)
 
-        def lie(*args: Any, **fields: Any) -> Any:
-            opened = honest(*args, **fields)
-            values = opened.parts[1].values.copy()
-            values[0] += 1
-            parts = (opened.parts[0], replace(opened.parts[1], values=values), opened.parts[2])
-            return replace(opened, parts=parts)
+            return lying
 
-        monkeypatch.setattr(conductor, "open_sum", lie)
+        monkeypatch.setattr(conductor, "open_sum", lie(share_opening.open_sum))
+        monkeypatch.setattr(Voting, "open", lie(Voting.open))
         with pytest.raises(SealError, match="contradict"):
             scene.run()
         nothing_released(scene, spent=True)
+        kept = scene.folder / "disputes" / TASK.name / "round-1"
+        assert {path.name for path in kept.iterdir()} == {"part-1", "part-2", "part-3"}
+        identity = scene.federation.holders[1].identity
+        record, _ = unpack_frames((kept / "part-2").read_bytes(), count=2, max_frame=1 << 20)
+        assert SignedRecord.from_bytes(record).verified("part-sum", identity)["holder"] == 2
 
 
 class TestCohort:
@@ -316,7 +337,7 @@ class TestCohort:
 
 
 def test_a_second_plan_under_the_same_round_is_refused(scene: Scene) -> None:
-    with pytest.raises(RoundError):
+    with pytest.raises(RoundError, match="2 are needed"):
         scene.run(holders=TestKeyHolders().away(scene, 1, 2))
     other: Federation = replace(
         scene.federation, terms=replace(scene.federation.terms, catalogue="00" * 32)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from crypto.errors import WireError
+from crypto.grant_list import pack_grants
 from crypto.update import SealedSum, SealedUpdate
-from crypto.upload import Upload, sign_upload
+from crypto.upload import Role, Upload, sign_upload
 from crypto.wire import SignedRecord
 from server.journal import Journal, Waiting
 from tests.unit.crypto.samples import manifest, signer
@@ -23,8 +24,25 @@ def sealed(text: str) -> SealedUpdate:
 def item(client: str, text: str) -> tuple[Waiting, SealedUpdate]:
     update = sealed(text)
     header = sign_upload(update, ("token",), signer(client))
-    upload = Upload.verify(header, update)
-    return Waiting(upload=upload, header=header, token_ids=(f"id of {text}",)), update
+    found = Waiting(
+        upload=Upload.parse(header),
+        header=header,
+        grants=pack_grants(["token"]),
+        token_ids=(f"id of {text}",),
+    )
+    return found, update
+
+
+def entry(holder: str) -> tuple[Waiting, SealedUpdate]:
+    update = SealedUpdate(
+        scheme="compact-sum",
+        context=CONTEXT,
+        shares=(b"one", b"two", b"three"),
+        body=b"body",
+        commitments=("cd" * 32, "ef" * 32, "01" * 32),
+    )
+    header = sign_upload(update, (), signer(holder), role=Role.KEY_HOLDER)
+    return Waiting(upload=Upload.parse(header), header=header, grants=b"", token_ids=()), update
 
 
 @pytest.fixture
@@ -33,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def journal(folder: Path) -> Journal:
-    return Journal(folder, holders=3, max_share=100)
+    return Journal(folder, max_part=100)
 
 
 def test_uploads_wait_and_are_read_by_name(folder: Path) -> None:
@@ -121,8 +139,52 @@ def test_sums_are_whole_or_not_there(folder: Path) -> None:
     assert made.total(scheme="share-sum", context=CONTEXT, count=4) is None
     made.added(total)
     assert journal(folder).total(scheme="share-sum", context=CONTEXT, count=4) == total
-    (folder / "sum-2").unlink()
+    (folder / "sum-0").unlink()
     assert journal(folder).total(scheme="share-sum", context=CONTEXT, count=4) is None
+
+
+def test_a_sum_of_bodies_has_no_shares(folder: Path) -> None:
+    total = SealedSum(scheme="compact-sum", context=CONTEXT, shares=(), count=4, body=b"sum")
+    journal(folder).added(total)
+    assert journal(folder).total(scheme="compact-sum", context=CONTEXT, count=4) == total
+
+
+def test_key_holders_entries_lie_apart_from_clients_uploads(folder: Path) -> None:
+    made = journal(folder)
+    client, holder = item("ann", "one"), entry("key-holder-1")
+    made.put(*client)
+    made.put(*holder)
+    for found in (made, journal(folder)):
+        assert found.waiting == [client[0]]
+        assert found.entries == [holder[0]]
+        assert found.share(holder[0], 2) == b"two"
+        assert list(found.read([holder[0].upload.hash])) == [holder[1]]
+
+
+def test_what_a_key_holder_left_out_is_gone(folder: Path) -> None:
+    made = journal(folder)
+    one, other = item("ann", "one"), item("bea", "two")
+    made.put(*one)
+    made.put(*other)
+    made.drop(one[0].upload)
+    for found in (made, journal(folder)):
+        assert found.waiting == [other[0]]
+    assert len(list((folder / "uploads").iterdir())) == 2
+
+
+def test_documents_of_a_round_with_votes(folder: Path) -> None:
+    made = journal(folder)
+    assert (made.round_keys, made.accepts, made.upload_list) == ((), (), None)
+    keys, accepts = (
+        tuple(SignedRecord.sign(kind, {"n": n}, signer("holder")) for n in (1, 2, 3))
+        for kind in ("round-key", "accept")
+    )
+    listed = SignedRecord.sign("upload-list", {"a": 1}, signer("coordinator"))
+    made.keyed(keys)
+    made.accepted(accepts)
+    made.proposed(listed)
+    again = journal(folder)
+    assert (again.round_keys, again.accepts, again.upload_list) == (keys, accepts, listed)
 
 
 def test_clear_removes_everything(folder: Path) -> None:

@@ -10,10 +10,22 @@ from crypto.commit import Commit, CommittedUpload
 from crypto.dp.plan import without_noise
 from crypto.dp.rotation import Rotation
 from crypto.errors import CohortTooSmallError, FedcartError, RoundError, WireError
+from crypto.grant_list import pack_grants
 from crypto.manifest import Manifest, context_of
+from crypto.sums.schemes import Scheme
 from crypto.update import SealedUpdate
-from crypto.upload import Upload, sign_upload
-from server.rounds import PlannedRound, check_commit, plan_round, receive, release, require_cohort
+from crypto.upload import Role, Upload, sign_upload
+from server.exchange import Sent
+from server.rounds import (
+    PlannedRound,
+    Received,
+    RoundPlace,
+    check_commit,
+    plan_round,
+    receive,
+    release,
+    require_cohort,
+)
 from tests.unit.client.stage import TASK
 from tests.unit.crypto.samples import NOW, plan, signer
 from tests.unit.server.stage import TERMS, grant, planned_round, upload
@@ -26,6 +38,10 @@ KEY = CONSENT.public_key()
 @pytest.fixture(scope="module")
 def planned() -> PlannedRound:
     return planned_round()
+
+
+def take(sent: Sent, planned: PlannedRound, *, now: int = NOW) -> Received:
+    return receive(sent.header, sent.grants, sent.sealed, planned, consent_key=KEY, now=now)
 
 
 class TestPlan:
@@ -46,14 +62,14 @@ class TestPlan:
         assert planned_round(plan=without_noise(plan())).manifest.epsilon is None
 
     def test_round_names(self) -> None:
+        place = RoundPlace(round_id="../r", opens=1, closes=2)
         with pytest.raises(WireError, match="is no name"):
-            plan_round(TASK, plan(), round_id="../r", terms=TERMS, key=CLIENT, opens=1, closes=2)
+            plan_round(TASK, plan(), place=place, terms=TERMS, key=CLIENT)
 
 
 class TestReceive:
     def take(self, planned: PlannedRound, *grants: Any, now: int = NOW, **changes: Any) -> Any:
-        header, sealed = upload(planned, CLIENT, grants, **changes)
-        return receive(header, sealed, planned, consent_key=KEY, now=now)
+        return take(upload(planned, CLIENT, grants, **changes), planned, now=now)
 
     def test_a_good_one(self, planned: PlannedRound) -> None:
         found = self.take(planned, grant(planned, CLIENT), grant(planned, CLIENT, 2))
@@ -97,9 +113,9 @@ class TestReceive:
             )
 
     def test_a_stolen_grant(self, planned: PlannedRound) -> None:
-        header, sealed = upload(planned, signer("mallory"), [grant(planned, CLIENT)])
+        sent = upload(planned, signer("mallory"), [grant(planned, CLIENT)])
         with pytest.raises(WireError, match="another task, round or client"):
-            receive(header, sealed, planned, consent_key=KEY, now=NOW)
+            take(sent, planned)
 
     @pytest.mark.parametrize("now", [NOW - 6, NOW + 600, NOW + 10_000])
     def test_another_time(self, planned: PlannedRound, now: int) -> None:
@@ -107,28 +123,33 @@ class TestReceive:
             self.take(planned, grant(planned, CLIENT), now=now)
 
     def test_another_round(self, planned: PlannedRound) -> None:
-        other = planned_round(round_id="round-2")
-        header, sealed = upload(other, CLIENT, [grant(other, CLIENT)])
+        other = planned_round(place=RoundPlace(round_id="r2", opens=NOW - 5, closes=NOW + 600))
         with pytest.raises(WireError, match="another round"):
-            receive(header, sealed, planned, consent_key=KEY, now=NOW)
+            take(upload(other, CLIENT, [grant(other, CLIENT)]), planned)
 
     def test_bytes_swapped_under_way(self, planned: PlannedRound) -> None:
-        header, sealed = upload(planned, CLIENT, [grant(planned, CLIENT)])
-        spoilt = replace(sealed, shares=(sealed.shares[1], *sealed.shares[1:]))
+        sent = upload(planned, CLIENT, [grant(planned, CLIENT)])
+        shares = (sent.sealed.shares[1], *sent.sealed.shares[1:])
         with pytest.raises(WireError, match="not the ones"):
-            receive(header, spoilt, planned, consent_key=KEY, now=NOW)
+            take(replace(sent, sealed=replace(sent.sealed, shares=shares)), planned)
 
-    @pytest.mark.parametrize(
-        "shares",
-        [(b"x", b"y", b"z"), (bytes(61_952),) * 2, (bytes(61_952),) * 4, (bytes(123_904),) * 3],
-    )
-    def test_shares_that_could_only_fail_after_the_commit(
-        self, planned: PlannedRound, shares: tuple[bytes, ...]
-    ) -> None:
-        sealed = SealedUpdate(scheme="share-sum", context=planned.context, shares=shares)
-        header = sign_upload(sealed, (grant(planned, CLIENT).sign(CONSENT),), CLIENT)
-        with pytest.raises(WireError, match="other lengths"):
-            receive(header, sealed, planned, consent_key=KEY, now=NOW)
+    def test_grants_swapped_under_way(self, planned: PlannedRound) -> None:
+        sent = upload(planned, CLIENT, [grant(planned, CLIENT)])
+        other = pack_grants([grant(planned, CLIENT, 2).sign(CONSENT)])
+        with pytest.raises(WireError, match="not the ones"):
+            take(replace(sent, grants=other), planned)
+
+    def test_a_key_holders_entry_is_no_clients_upload(self, planned: PlannedRound) -> None:
+        voted = planned_round(plan=plan(scheme=Scheme.PIECE_SUM))
+        sealed = SealedUpdate(
+            scheme="piece-sum",
+            context=voted.context,
+            shares=(b"x", b"y", b"z"),
+            commitments=("ab" * 32,) * 3,
+        )
+        header = sign_upload(sealed, (), CLIENT, role=Role.KEY_HOLDER)
+        with pytest.raises(WireError, match="not a client's"):
+            take(Sent(header=header, grants=b"", sealed=sealed), voted)
 
 
 class TestCommit:
@@ -138,8 +159,14 @@ class TestCommit:
                 context=planned.context,
                 client=f"client-{k}",
                 scheme="share-sum",
-                grants=("g",),
+                role=Role.CLIENT,
+                sender=bytes(32),
+                grants="",
+                grant_count=1,
                 shares=(),
+                commitments=(),
+                body="",
+                length=0,
                 hash=f"{k:064x}",
             )
             for k in range(count)

@@ -81,7 +81,7 @@ def test_privacy_off_is_off_for_all(budget: float | None) -> None:
     [
         {"epsilon": 0.0},
         {"delta": 0.0},
-        {"max_colluders": 19},
+        {"max_colluders": 20},
         {"max_clients": 10},
         {"max_shoppers": 10**8},
     ],

@@ -13,10 +13,12 @@ from crypto.keyholder.home import KeyHolder
 from crypto.opening import OpenRequest, encode_part
 from crypto.sums.share_sum.scheme import ShareSum
 from crypto.update import PartSum
-from server.keyholders import HolderEndpoint, Opened, open_sum
+from server.keyholders import HolderEndpoint
+from server.share_opening import Opened, open_sum
 from tests.unit.crypto.keyholder.stage import Round, make_holders, make_round
 from tests.unit.crypto.samples import signer
-from tests.unit.server.stage import endpoint, unreachable
+from tests.unit.server.stage import endpoints as working
+from tests.unit.server.stage import unreachable
 
 Endpoints = tuple[HolderEndpoint, ...]
 
@@ -28,7 +30,7 @@ def holders(tmp_path: Path) -> tuple[KeyHolder, ...]:
 
 @pytest.fixture
 def endpoints(holders: tuple[KeyHolder, ...]) -> Iterator[Endpoints]:
-    made = tuple(endpoint(holder) for holder in holders)
+    made = working(holders)
     yield made
     for each in made:
         each.http.close()
@@ -46,7 +48,7 @@ def combined(made: Round, opened: Opened, holders: tuple[KeyHolder, ...]) -> lis
         public_keys=[holder.public for holder in holders],
         key_hashes=[holder.key_hash for holder in holders],
     )
-    found: list[int] = scheme.combine(opened.parts).tolist()
+    found: list[int] = scheme.combine(made.total, opened.parts).tolist()
     return found
 
 
