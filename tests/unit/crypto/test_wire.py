@@ -19,6 +19,8 @@ from crypto.wire import (
     canonical,
     digest,
     get_float,
+    get_hash,
+    get_hashes,
     get_int,
     get_str,
     get_strings,
@@ -26,6 +28,7 @@ from crypto.wire import (
     parse_object,
     parse_public_key,
     public_bytes,
+    require_fields,
     thumbprint,
     unb64,
     unpack_frames,
@@ -306,3 +309,30 @@ def test_public_bytes_are_raw() -> None:
     key = signer("alice")
     assert public_bytes(key.public_key()) == key.public_key().public_bytes_raw()
     assert json.loads(canonical({"k": b64(public_bytes(key.public_key()))}))["k"]
+
+
+def test_hashes() -> None:
+    good = "0123456789abcdef" * 4
+    assert get_hash({"k": good}, "k") == good
+    assert get_hashes({"k": [good, good]}, "k", max_count=2) == (good, good)
+    assert get_hashes({"k": []}, "k", max_count=2) == ()
+    bad: list[object] = [good[1:], good + "0", good.upper(), good[:-1] + "g", good[:-1] + "\n"]
+    bad += ["\ud800" * 64, "٣" * 64, None, 7, b"0" * 64, [good], ""]
+    for value in bad:
+        with pytest.raises(WireError):
+            get_hash({"k": value}, "k")
+        with pytest.raises(WireError):
+            get_hashes({"k": [good, value]}, "k", max_count=2)
+    for value in (good, (good,), {good: 1}, None, [good] * 3):
+        with pytest.raises(WireError):
+            get_hashes({"k": value}, "k", max_count=2)
+    with pytest.raises(WireError):
+        get_hash({}, "k")
+
+
+def test_exact_fields() -> None:
+    require_fields({"a": 1, "b": None}, "b", "a")
+    require_fields({})
+    for record in ({"a": 1}, {"a": 1, "b": 2, "c": 3}, {}, {"a": 1, "B": 2}):
+        with pytest.raises(WireError, match="exactly the fields a, b"):
+            require_fields(record, "a", "b")
