@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Final
 
 from crypto.errors import PlanError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
+from crypto.sums.share_sum.parameters import MAX_ADDITIONS
 
 # Share sum packs two signed fields of this many bits into a slot.
 FIELD_BITS: Final = 20
@@ -59,12 +60,18 @@ def layout_of(scheme: Scheme, noise: NoiseSet, max_clients: int) -> FieldLayout:
     """The layout of a scheme's integers; set B has two fields a coefficient where set A has one.
 
     Raises:
-        PlanError: more clients than compact sum's guard bits allow, or set B in a share sum.
+        PlanError: more clients than compact sum's guard bits or a share sum's noise budget allow,
+            or set B in a share sum.
     """
     fields = 2 if noise is NoiseSet.CENTRED_GAUSSIAN else 1
     if scheme is Scheme.SHARE_SUM:
         if noise is not NoiseSet.SKELLAM:
             raise PlanError(f"Share sum carries {NoiseSet.SKELLAM.value} alone, got {noise.value}.")
+        if max_clients > MAX_ADDITIONS:
+            raise PlanError(
+                f"Expected max_clients={max_clients} <= {MAX_ADDITIONS} in a share sum: let stores "
+                "stand for many shoppers, or take another scheme."
+            )
         return FieldLayout(fields=2, field_bits=FIELD_BITS, guard_bits=0)
     if scheme is Scheme.PIECE_SUM:
         return FieldLayout(fields=fields, field_bits=MODULUS_BITS // fields, guard_bits=0)

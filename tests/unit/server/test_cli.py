@@ -3,7 +3,7 @@
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.task import TaskName
 from crypto.dp.accounting import epsilon
-from crypto.sums.share_sum.context import generate, public_context_bytes
-from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, context_hash
+from crypto.errors import InvalidInputError
+from crypto.sums.schemes import Scheme
+from crypto.sums.sizes import sealed_sizes
 from crypto.update import ReleasedSum
 from crypto.wire import SignedRecord, b64, public_bytes
 from server import founding
@@ -24,6 +25,7 @@ from server.ledger import Ledger
 from server.registry import Registry, Release
 from server.schedule import schedule
 from tests.unit.commands import Outcome, fedcart
+from tests.unit.crypto import samples
 
 ITEMS = 40
 PLAN = {
@@ -42,10 +44,12 @@ def _key() -> str:
 
 
 @pytest.fixture(scope="module")
-def contexts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    files = [tmp_path_factory.mktemp("holders") / f"{k}.context" for k in (1, 2, 3)]
-    for file in files:
-        file.write_bytes(public_context_bytes(generate()))
+def cards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("holders")
+    files = []
+    for card in samples.cards():
+        files.append(folder / f"{card.number}.card")
+        files[-1].write_bytes(card.to_bytes())
     return files
 
 
@@ -87,7 +91,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, contexts: list[Path]) -> Office:
+def office(tmp_path: Path, cards: list[Path]) -> Office:
     items = tuple(f"item-{k}" for k in range(ITEMS))
     catalogue = Catalogue(
         name="corner",
@@ -99,7 +103,7 @@ def office(tmp_path: Path, contexts: list[Path]) -> Office:
     )
     (tmp_path / "catalogue.json").write_bytes(catalogue.to_bytes())
     (tmp_path / "token").write_text("the-token\n")
-    holders = [f"http://holder-{k}.test,{_key()},{file}" for k, file in enumerate(contexts, 1)]
+    holders = [f"http://holder-{k}.test,{file}" for k, file in enumerate(cards, 1)]
     return Office(tmp_path, holders, _key())
 
 
@@ -119,16 +123,16 @@ def test_the_key_comes_first_and_stays(office: Office) -> None:
     assert b64(public_bytes(home.identity.public_key())) == json.loads(first.out)["public_key"]
 
 
-def test_a_coordinator_is_what_was_entered(office: Office, contexts: list[Path]) -> None:
+def test_a_coordinator_is_what_was_entered(office: Office) -> None:
     home = office.founded()
     assert _mode(office.home / "identity.key") == _mode(office.home / "consent.token") == 0o600
     assert home.consent_token == "the-token"
     assert [holder.to_json()["identity"] for holder in home.holders] == [
-        entry.split(",")[1] for entry in office.holders
+        b64(public_bytes(card.identity)) for card in samples.cards()
     ]
-    assert [holder.context_hash for holder in home.holders] == [
-        context_hash(file.read_bytes()) for file in contexts
-    ]
+    assert [holder.load_card() for holder in home.holders] == list(samples.cards())
+    assert home.plan.scheme is Scheme.COMPACT_SUM
+    assert not home.plan.experimental
     assert len(home.load_catalogue()) == ITEMS
     told = {name.replace("_", "-"): value for name, value in vars(home.plan).items()}
     assert {name: float(told[name]) for name in PLAN} == {k: float(v) for k, v in PLAN.items()}
@@ -155,9 +159,17 @@ def test_a_coordinator_is_not_overwritten(office: Office) -> None:
         ({"epsilon": "nan"}, "epsilon=nan"),
         ({"epsilon": "much"}, "epsilon"),
         ({"delta": "1"}, "delta=1.0"),
-        ({"max_colluders": "19"}, "at least two honest contributors"),
+        ({"max_colluders": "20"}, "max_colluders=20"),
+        ({"scheme": "share-sum", "max_colluders": "19"}, "at least two honest contributors"),
+        ({"scheme": "no-sum"}, "no-sum"),
+        ({"scheme": "share-sum", "client_noise": "0.5"}, "client_noise=0.5 >= 1"),
+        ({"timeout": "301"}, "timeout"),
         ({"max_clients": "19"}, "min_clients=20 <= max_clients=19"),
-        ({"max_clients": "1001", "max_shoppers": "2000"}, "at most 1000 clients"),
+        ({"max_clients": "10001", "max_shoppers": "20000"}, "10001"),
+        (
+            {"scheme": "share-sum", "max_clients": "1001", "max_shoppers": "2000"},
+            "1001",
+        ),
         ({"min_clients": "0"}, "min-clients"),
         ({"consent_url": "ftp://consent.test"}, "is no address"),
         ({"consent_key": "key"}, "consent key"),
@@ -175,9 +187,8 @@ def test_wrong_use_leaves_nothing(office: Office, changed: dict[str, object], sa
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda entry: entry.split(",")[0], "is URL,IDENTITY_KEY,CONTEXT_FILE"),
+        (lambda entry: entry.split(",")[0], "is URL,CARD_FILE"),
         (lambda entry: f"holder,{entry.split(',', 1)[1]}", "'holder' is no address"),
-        (lambda entry: entry.replace(entry.split(",")[1], "key"), "identity key of http://holder"),
         (lambda entry: entry + ".missing", "There is no file"),
     ],
 )
@@ -189,15 +200,34 @@ def test_a_wrong_key_holder_is_wrong_use(
     assert not office.home.exists()
 
 
-def test_what_is_no_public_context_is_refused(office: Office) -> None:
-    file = office.folder / "context"
-    entry = ",".join([*office.holders[0].split(",")[:2], str(file)])
-    for data in (b"garbage", generate().serialize(save_secret_key=True)):
+def test_what_is_no_card_is_refused(office: Office) -> None:
+    file = office.folder / "card"
+    entry = f"http://holder-1.test,{file}"
+    good = samples.cards()[0].to_bytes()
+    for data in (b"garbage", good[:-1], good.replace(b"key-holder", b"key-folder")):
         file.write_bytes(data)
         made = office.init(key_holder=[entry, *office.holders[1:]])
-        assert (made.code, "is no key holder's public.context" in made.said) == (2, True)
+        assert (made.code, "is no key holder's public.card" in made.said) == (2, True)
     made = office.init(key_holder=[office.holders[1], *office.holders[1:]])
-    assert (made.code, "the same public context" in made.said) == (2, True)
+    assert (made.code, "cards of key holders 1 to 3, got 2, 2, 3" in made.said) == (2, True)
+
+
+def test_key_holders_are_put_in_order(office: Office) -> None:
+    made = office.init(key_holder=office.holders[::-1])
+    assert made.code == 0, made.said
+    home = CoordinatorHome.load(office.home)
+    assert [holder.load_card().number for holder in home.holders] == [1, 2, 3]
+    assert home.holders[0].url == "http://holder-1.test"
+
+
+def test_a_card_that_was_swapped_later_is_noticed(office: Office, tmp_path: Path) -> None:
+    home = office.founded()
+    mine = tmp_path / "swapped.card"
+    mine.write_bytes(samples.cards()[1].to_bytes())
+    with pytest.raises(InvalidInputError, match="not the card of the key holder pinned"):
+        replace(home.holders[0], card=str(mine)).load_card()
+    with pytest.raises(InvalidInputError, match="can't be read"):
+        replace(home.holders[0], card=str(tmp_path / "gone.card")).load_card()
 
 
 def test_files_must_hold_what_they_should(office: Office) -> None:
@@ -249,7 +279,8 @@ def test_the_plan_is_the_schedule(office: Office) -> None:
     for task, plan in zip(told["tasks"], planned.plans.values(), strict=True):
         assert task["noise_multiplier"] == plan.noise_multiplier
         assert task["min_clients"] == 20
-        assert task["sealed_bytes"] == 3 * CIPHERTEXT_BYTES  # 40 values fill one ciphertext
+        assert task["sealed_bytes"] == sealed_sizes(plan).total
+        assert task["scheme"] == "compact-sum"
     releases = [r for plan in planned.plans.values() for r in plan.releases()]
     assert told["epsilon"] == pytest.approx(epsilon(releases, delta=1e-5))
     assert told["epsilon"] <= 8

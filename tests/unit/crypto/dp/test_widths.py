@@ -27,7 +27,7 @@ A, B = NoiseSet.SKELLAM, NoiseSet.CENTRED_GAUSSIAN
         (Scheme.COMPACT_SUM, B, 10_000, (2, 9, 14)),
         (Scheme.PIECE_SUM, A, 10**6, (1, 32, 0)),
         (Scheme.PIECE_SUM, B, 10**6, (2, 16, 0)),
-        (Scheme.SHARE_SUM, A, 10**6, (2, 20, 0)),
+        (Scheme.SHARE_SUM, A, 1000, (2, 20, 0)),
     ],
 )
 def test_layouts(
@@ -45,6 +45,8 @@ def test_refusals() -> None:
         layout_of(Scheme.COMPACT_SUM, A, 10_001)
     with pytest.raises(PlanError, match="Share sum carries set-a alone, got set-b"):
         layout_of(Scheme.SHARE_SUM, B, 10)
+    with pytest.raises(PlanError, match="max_clients=1001 <= 1000 in a share sum"):
+        layout_of(Scheme.SHARE_SUM, A, 1001)
 
 
 @pytest.mark.parametrize(("clients", "margin"), [(100, 12.6), (1000, 8.08), (10_000, 10.2)])
