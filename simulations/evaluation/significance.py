@@ -3,12 +3,12 @@
 A model with noise is measured once a seed. Its figure is the mean over seeds, and its interval
 resamples shoppers *and* seeds, so that it covers both. Two models are always compared shopper by
 shopper. The permutation test flips the sign of each shopper's difference: under the hypothesis
-that the two models are alike either sign was as likely. Where several comparisons are made, Holm's
-rule keeps the chance that any of them is a false alarm at the stated level.
+that the two models are alike either sign was as likely. Where several comparisons are made on one
+metric, Holm's rule keeps the chance that any of them is a false alarm at the stated level.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class Difference:
         mean: of the difference.
         ci: 95 % bootstrap interval over shoppers and noise seeds.
         p: two-sided, of the sign-flip permutation test.
-        p_holm: the same, adjusted for all comparisons made together.
+        p_holm: the same, adjusted for all comparisons made together on this metric.
         relative: mean over the second model's mean; NaN where that is 0.
         relative_ci: the interval over the same, taken as a constant.
     """
@@ -126,18 +126,19 @@ def compare_seeds(
     rng: np.random.Generator,
     flips: int = FLIPS,
 ) -> list[Difference]:
-    """Every pair of models on every metric, with p-values adjusted for all of them together."""
-    found = []
-    for first, second in pairs:
-        for metric in metrics:
+    """Every pair of models on every metric; p-values are adjusted within a metric."""
+    found: list[Difference] = []
+    for metric in metrics:
+        family = []
+        for first, second in pairs:
             one, other = measured[first][metric], measured[second][metric]
             if not np.isnan(one - other[:1]).all():
-                found.append(_difference((first, second, metric), one, other, rng, flips))
-    adjusted = holm([difference.p for difference in found])
-    return [
-        Difference(**{**asdict(difference), "p_holm": p})
-        for difference, p in zip(found, adjusted, strict=True)
-    ]
+                family.append(_difference((first, second, metric), one, other, rng, flips))
+        adjusted = holm([difference.p for difference in family])
+        found += [
+            replace(difference, p_holm=p) for difference, p in zip(family, adjusted, strict=True)
+        ]
+    return found
 
 
 def _difference(

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 ALARM = 0.05
+SHOWN = "ndcg@10"
 
 
 def quality_table(metrics: dict[str, Any]) -> Group:
@@ -51,16 +52,17 @@ def _cell(values: dict[str, Any], metric: str) -> str:
 
 
 def _differences(found: list[dict[str, Any]]) -> Table:
+    """NDCG@10; what else was compared is in the record."""
     table = Table(
-        title="Differences, paired by shopper",
-        caption=f"p: permutation test, adjusted for all comparisons together (Holm); "
+        title="Differences in NDCG@10, paired by shopper",
+        caption=f"p: permutation test, adjusted for all comparisons of the table (Holm); "
         f"* below {ALARM:g}.",
     )
-    for title in ("", "against", "metric", "difference", "relative", "p"):
+    for title in ("", "against", "difference", "relative", "p"):
         table.add_column(
             title, justify="right" if title in {"difference", "relative", "p"} else "left"
         )
-    for one in found:
+    for one in (one for one in found if one["metric"] == SHOWN):
         low, high = one["ci"]
         mark = " *" if one["p_holm"] < ALARM else ""
         relative = "–"
@@ -70,7 +72,6 @@ def _differences(found: list[dict[str, Any]]) -> Table:
         table.add_row(
             one["first"],
             one["second"],
-            one["metric"],
             f"{one['mean']:+.4f} [{low:+.4f}, {high:+.4f}]",
             relative,
             f"{one['p_holm']:.4f}{mark}",

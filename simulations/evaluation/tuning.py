@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+ROUNDS = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
@@ -35,8 +37,8 @@ def coordinate_search(
 ) -> Tuned:
     """From ``start``, take the best value of each setting in turn, the others as they stand.
 
-    Goes through the settings once in the order of ``space``; a later value wins only if it scores
-    more. Nothing is scored twice.
+    Goes through the settings in the order of ``space``, and again from the new place where the
+    first round moved; a later value wins only if it scores more. Nothing is scored twice.
 
     Args:
         start: all settings.
@@ -46,12 +48,16 @@ def coordinate_search(
     best = dict(start)
     tried: list[tuple[Mapping[str, Any], float]] = [(best, score(best))]
     top = tried[0][1]
-    for name, values in space.items():
-        for settings in [best | {name: value} for value in values]:
-            if any(settings == known for known, _ in tried):
-                continue
-            value = score(settings)
-            tried.append((settings, value))
-            if value > top:
-                best, top = settings, value
+    for _ in range(ROUNDS):
+        before = best
+        for name, values in space.items():
+            for settings in [best | {name: value} for value in values]:
+                if any(settings == known for known, _ in tried):
+                    continue
+                value = score(settings)
+                tried.append((settings, value))
+                if value > top:
+                    best, top = settings, value
+        if best == before:
+            break
     return Tuned(chosen=best, value=top, tried=tuple(tried))

@@ -52,7 +52,7 @@ NEXT_BASKET: Mapping[RivalName, Rival] = {
             "group": (3, 7, 14),
             "own": (0.1, 0.3, 0.5, 0.7, 0.9),
             "within": (0.8, 0.9, 0.95, 1.0),
-            "neighbours": (100, 300, 900),
+            "neighbours": (30, 100, 300, 900),
         },
         source="Hu et al. 2020",
     ),
@@ -79,8 +79,8 @@ NEXT_BASKET: Mapping[RivalName, Rival] = {
         build=ials,
         start={"factors": 64, "regularisation": 1.0, "confidence": 1.0},
         space={
-            "confidence": (0.1, 0.3, 1.0, 3.0, 10.0),
-            "regularisation": (0.1, 1.0, 10.0, 100.0),
+            "confidence": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+            "regularisation": (0.1, 1.0, 3.0, 10.0, 30.0, 100.0),
             "factors": (32, 64, 128, 256),
         },
         source="Hu et al. 2008",
@@ -107,7 +107,7 @@ LEAVE_ONE_OUT: Mapping[RivalName, Rival] = {
         build=ials,
         start={"factors": 64, "regularisation": 10.0, "confidence": 3.0},
         space={
-            "confidence": (1.0, 3.0, 10.0),
+            "confidence": (0.3, 1.0, 3.0, 10.0),
             "regularisation": (1.0, 10.0, 30.0, 100.0),
             "factors": (32, 64, 128),
         },

@@ -89,7 +89,6 @@ def _booster(fold: Fold, *, leaves: int, rate: float) -> Any:
         "learning_rate": rate,
         "num_leaves": leaves,
         "min_data_in_leaf": LEAST_IN_LEAF,
-        "max_bin": 63,
         "num_threads": 1,
         "deterministic": True,
         "force_col_wise": True,

@@ -10,6 +10,7 @@ from consent.tasks.task import TaskName
 from server.artefacts.signal import REFERENCE, item_item_verdict
 from simulations.evaluation import baselines
 from simulations.evaluation.evaluate import compare, on_device, per_shopper
+from simulations.evaluation.models.neighbours import tifu_knn, up_cf
 from simulations.evaluation.protocol import Fold, split
 from simulations.evaluation.release import ALL_TASKS, Noise, release
 from simulations.evaluation.spectrum import reference_spectrum
@@ -50,6 +51,18 @@ def test_private_popularity_beats_personal_and_global_top(fold: Fold) -> None:
     for metric in ("ndcg@10", "recall_explore@10"):
         _, (low, _) = compare(measured, "device", "both", metric=metric, rng=rng)
         assert low > 0, metric
+
+
+def test_neighbour_methods_reach_their_tuned_figures(fold: Fold) -> None:
+    measured = per_shopper(
+        {
+            "tifu": tifu_knn(neighbours=100, group=7, within=1.0, across=0.7, own=0.5),
+            "upcf": up_cf(recent=25, asymmetry=0.75, locality=10.0),
+        },
+        fold,
+    )
+    assert float(np.nanmean(measured["tifu"]["ndcg@10"])) == pytest.approx(0.2687, abs=1e-3)
+    assert float(np.nanmean(measured["upcf"]["ndcg@10"])) == pytest.approx(0.2632, abs=1e-3)
 
 
 def test_the_recorded_spectrum_is_the_measured_one(population: Population) -> None:
