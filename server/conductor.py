@@ -255,7 +255,9 @@ def _open(
     if listed is not None:
         proposed = UploadList.verify(listed, federation.identity.public_key())
         names = list(proposed.uploads)
-        votes = federation.voting.votes(planned, record, listed)
+        if not journal.votes:
+            journal.voted(federation.voting.votes(planned, record, listed))
+        votes = journal.votes
         ballot = {"list": proposed.hash, "votes": [vote.to_json() for vote in votes]}
         watch.lap("vote")
     total = _sum(planned, federation, journal, names)

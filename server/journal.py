@@ -8,6 +8,7 @@
     uploads/HASH.json    the signed header, its grants and their ids
     commit.json          the frozen list, signed by the consent service
     list.json            the list that key holders vote on (not in share sum)
+    votes                their votes for it: from here on two of them are enough
     sum-0 ... sum-3      the sealed sum: body, and what each key holder is asked to open
 
 Nothing is added before the commit says which uploads stand, so uploads wait on disk, where a
@@ -171,6 +172,15 @@ class Journal:
     def proposed(self, upload_list: SignedRecord) -> None:
         """Write the list before any key holder votes on it."""
         write_durably(self._folder / "list.json", upload_list.to_bytes())
+
+    @property
+    def votes(self) -> tuple[SignedRecord, ...]:
+        """The key holders' votes for the list, none if they were not written yet."""
+        return _records(self._folder / "votes")
+
+    def voted(self, votes: Sequence[SignedRecord]) -> None:
+        """Write the votes: they never change, so no key holder is needed for them again."""
+        write_durably(self._folder / "votes", _framed(votes))
 
     @property
     def commit(self) -> SignedRecord | None:

@@ -17,6 +17,7 @@ from server.journal import Journal
 from server.ledger import Ledger
 from server.registry import Registry
 from server.training import Training, train
+from server.voting import Voting
 from simulations.engine.choices import draw
 from simulations.engine.grid import InProcessGrid, NodeConfig
 from simulations.engine.run import load
@@ -117,7 +118,18 @@ def _crash_after(method: Callable[..., Any], *, calls: int = 1) -> Callable[...,
 
 
 POINTS: list[tuple[type, str, Callable[..., Any]]] = [
+    (Journal, "asked", _crash_after),
+    (Voting, "round_keys", _crash_after),
+    (Journal, "keyed", _crash_after),
     (Journal, "start", _crash_after),
+    (Voting, "accepts", _crash_after),
+    (Journal, "accepted", _crash_after),
+    (Voting, "fetch_entries", _crash_after),
+    (Voting, "ingest", _crash_after),
+    (Journal, "proposed", _crash_after),
+    (Voting, "votes", _crash_after),
+    (Journal, "voted", _crash_after),
+    (Voting, "open", _crash_after),
     (ConsentClient, "publish_policy", _crash_before),
     (ConsentClient, "publish_policy", _crash_after),
     (Journal, "put", lambda method: _crash_after(method, calls=3)),
@@ -192,7 +204,23 @@ def _values_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Any:
     return seen[0].total.values
 
 
-def test_two_key_holders_lost_release_nothing_until_one_is_back(scene: Scene) -> None:
+def test_a_key_holder_that_is_gone_before_the_round_stops_it_before_anything_is_spent(
+    scene: Scene,
+) -> None:
+    scene.holders[0].kill()
+    with pytest.raises(RoundError, match="making round keys, all are needed; nothing was"):
+        scene.train()
+    assert not list((scene.world.coordinator.path / "releases").glob("*/*/artefact.json"))
+    assert scene.spent_rows == 0
+
+
+def test_two_key_holders_lost_release_nothing_until_one_is_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "voted", _crash_after(Journal.voted))
+        with pytest.raises(Crash):
+            scene.train()
     scene.holders[0].kill()
     scene.holders[1].kill()
     with pytest.raises(RoundError, match="2 are needed; nothing was released"):
