@@ -13,8 +13,9 @@ import numpy as np
 from crypto.dp.plan import PrivacyPlan
 from crypto.update import FloatArray
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.permitted import Permitted, permitted
 from simulations.attacks.pipeline import Pipeline
-from simulations.attacks.setting import Setting, rehearsal
+from simulations.attacks.setting import Setting, under
 from simulations.attacks.statistics import (
     Interval,
     clopper_pearson,
@@ -23,7 +24,7 @@ from simulations.attacks.statistics import (
     permitted_tpr,
 )
 
-REPETITIONS = 4000
+REPETITIONS = 12_000
 DIMENSION = 64
 CLIENTS = 12
 # Thresholds, in standard deviations of the statistic, around the one of fewest errors.
@@ -47,14 +48,20 @@ class Point:
 def differencing(setting: Setting) -> Finding:
     """Test the popularity release's noise on one shopper of full length."""
     release = setting.run.popularity
-    plan = rehearsal(release.plan, dimension=DIMENSION, clients=CLIENTS)
-    return tell_apart(setting, plan, claimed=release.epsilon)
+    plan = under(release.plan, release.plan.scheme, clients=CLIENTS, dimension=DIMENSION)
+    bound = permitted([release], permitted_accuracy, stated=(release.epsilon, release.plan.delta))
+    return tell_apart(setting, plan, claimed=release.epsilon, bound=bound)
 
 
 def tell_apart(
-    setting: Setting, plan: PrivacyPlan, *, claimed: float, repetitions: int = REPETITIONS
+    setting: Setting,
+    plan: PrivacyPlan,
+    *,
+    claimed: float,
+    bound: Permitted,
+    repetitions: int = REPETITIONS,
 ) -> Finding:
-    """The finding for a plan whose record claims ``claimed``."""
+    """The finding for a plan whose record claims ``claimed`` at the plan's δ."""
     pipeline = setting.pipeline(plan)
     target = np.zeros(plan.dimension)
     target[: min(8, plan.dimension)] = 1.0
@@ -66,7 +73,6 @@ def tell_apart(
         statistics(pipeline, target, repetitions // 4, present=True, noise=False),
         statistics(pipeline, target, repetitions // 4, present=False, noise=False),
     )
-    permitted = permitted_accuracy(epsilon=claimed, delta=plan.delta)
     expected = gaussian_accuracy(plan.scale / math.sqrt(plan.variance)) if plan.private else 1.0
     within = not any(each.beyond(epsilon=claimed, delta=plan.delta) for each in curve)
     return Finding(
@@ -78,11 +84,11 @@ def tell_apart(
         measure="share of right decisions",
         figure=accuracy[0],
         interval=accuracy[1],
-        bound=permitted,
-        permitted="(ε, δ) at a fair coin",
-        holds=within and accuracy[1].low <= permitted,
+        bound=bound.least,
+        permitted=bound.words,
+        holds=within and accuracy[1].low <= bound.least,
         control=Control(
-            name="noise off", figure=bare[0], interval=bare[1], fired=bare[1].low > permitted
+            name="noise off", figure=bare[0], interval=bare[1], fired=bare[1].low > bound.least
         ),
         note="Sums of plain integers over a shorter vector at the same noise multiplier.",
         details={

@@ -18,8 +18,7 @@ from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, variance_interval
 
-SAMPLES = 1 << 15
-DIMENSION = 1024
+SAMPLES = 1 << 16
 
 
 def dropouts(setting: Setting) -> Finding:
@@ -30,7 +29,6 @@ def dropouts(setting: Setting) -> Finding:
 
 def least_noise(setting: Setting, plan: PrivacyPlan, *, samples: int = SAMPLES) -> Finding:
     """The finding for a plan; ``samples`` noise values a measurement."""
-    plan = replace(plan, dimension=min(plan.dimension, DIMENSION), max_shoppers=plan.max_clients)
     repetitions = math.ceil(samples / plan.padded_dimension)
     votes = plan.scheme.votes
     pipeline, faulty = setting.pipeline(plan), setting.pipeline(_faulty(plan))

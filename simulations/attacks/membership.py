@@ -13,6 +13,7 @@ import numpy.typing as npt
 from client.contributions.history import FloatArray
 from simulations.attacks.audited import AuditedRelease, AuditedRun
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.permitted import permitted
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, auc, auc_interval, permitted_auc
 
@@ -44,7 +45,7 @@ def membership(setting: Setting) -> Finding:
     found = [score(run, release, member) for release in run.releases]
     figure, interval = _auc(np.sum([each.insider for each in found], axis=0), member, rng)
     outside, outer = _auc(np.sum([each.outsider for each in found], axis=0), member, rng)
-    permitted = permitted_auc(epsilon=run.epsilon, delta=run.delta)
+    bound = permitted(run.releases, permitted_auc, stated=(run.epsilon, run.delta))
     return Finding(
         name="membership",
         adversary="Knows every shopper's exact vector and who took part, but for the one it asks "
@@ -55,10 +56,10 @@ def membership(setting: Setting) -> Finding:
         measure="AUC: a member scores above a non-member",
         figure=figure,
         interval=interval,
-        bound=permitted,
-        permitted="the area under the ROC curve that (ε, δ) permits",
-        holds=interval.low <= permitted,
-        control=few_without_noise(dict(run.contributions(run.popularity.task)), permitted, rng),
+        bound=bound.least,
+        permitted=bound.words,
+        holds=interval.low <= bound.least,
+        control=few_without_noise(dict(run.contributions(run.popularity.task)), bound.least, rng),
         note=_note(run, int(member.sum()), member.size),
         details={
             "an outsider who knows only the averages": f"{outside:.3f}, {outer.low:.3f} to "
@@ -95,7 +96,7 @@ def score(run: AuditedRun, release: AuditedRelease, member: BoolArray) -> Scores
 
 
 def few_without_noise(
-    table: Mapping[str, FloatArray], permitted: float, rng: np.random.Generator, *, few: int = FEW
+    table: Mapping[str, FloatArray], bound: float, rng: np.random.Generator, *, few: int = FEW
 ) -> Control:
     """The attack on noiseless sums over a few shoppers each, by one who knows only the averages."""
     rows = np.stack(list(table.values()))
@@ -112,7 +113,7 @@ def few_without_noise(
         name=f"no noise, sums over {few} shoppers, an adversary who knows only the averages",
         figure=figure,
         interval=interval,
-        fired=interval.low > permitted,
+        fired=interval.low > bound,
     )
 
 

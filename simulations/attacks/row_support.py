@@ -11,15 +11,15 @@ from simulations.attacks.pipeline import SENDER, Lab, Pipeline
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, mean_interval
 
-SHOPPERS = 60
+SHOPPERS = 120
 
 
-def row_support(setting: Setting) -> Finding:
+def row_support(setting: Setting, *, shoppers: int = SHOPPERS) -> Finding:
     """Guess the items of real shoppers from their sealed uploads to the popularity task."""
     run = setting.run
     table = dict(run.contributions(run.popularity.task))
     bought = [name for name, vector in table.items() if vector.any()]
-    chosen = setting.chance.choice(bought, size=min(SHOPPERS, len(bought)), replace=False)
+    chosen = setting.chance.choice(bought, size=min(shoppers, len(bought)), replace=False)
     return guess(setting, lab_of(setting), {name: table[name] for name in chosen})
 
 

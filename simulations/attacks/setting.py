@@ -1,7 +1,7 @@
 """What every attack is given: the audited run, randomness, and keys of this audit's own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -37,23 +37,11 @@ class Setting:
 Attack = Callable[[Setting], Finding]
 
 
-def rehearsal(plan: PrivacyPlan, *, dimension: int, clients: int) -> PrivacyPlan:
-    """The plan with a shorter vector and a smaller cohort, at the same noise multiplier.
-
-    Guarantee: honest parties split exactly the noise that the plan accounts for, none colluding.
-    """
-    return replace(
-        plan,
-        dimension=dimension,
-        min_clients=clients,
-        max_clients=clients,
-        max_shoppers=max(clients, 2),
-        max_colluders=0,
-    )
-
-
 def under(plan: PrivacyPlan, scheme: Scheme, *, clients: int, **changes: Any) -> PrivacyPlan:
-    """The plan under another secure sum, for so many clients of one shopper each."""
+    """The plan under a secure sum, for so many clients of one shopper each, none colluding.
+
+    Guarantee: the same noise multiplier, so the same ε but for what length and scale add to Δ₂.
+    """
     chosen = {field.name: getattr(plan, field.name) for field in fields(plan)}
     share = scheme is Scheme.SHARE_SUM
     changed = {

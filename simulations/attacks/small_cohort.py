@@ -1,19 +1,24 @@
 """The minimum cohort: a coordinator asks for the sum of fewer clients than were promised."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from consent.tasks.task import parse_task
-from crypto.commit import Commit
+from crypto.commit import Commit, CommittedUpload
 from crypto.dp.plan import PrivacyPlan
+from crypto.manifest import context_of
+from crypto.opening import OpenRequest
 from crypto.sums.interface import Scheme
+from crypto.sums.share_sum.scheme import ShareSum
 from server.rounds import PlannedRound, require_cohort
 from simulations.attacks.coalition import HONEST, SYBILS, besieged_plan
 from simulations.attacks.finding import Finding
-from simulations.attacks.parties import N_FLOOR, Parties, parties
+from simulations.attacks.parties import N_FLOOR, NOW, Parties, parties
+from simulations.attacks.pipeline import SENDER, Pipeline
 from simulations.attacks.setting import Setting, under
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import Sent, StagedRound
+from simulations.attacks.staged_round import TASK, Sent, StagedRound, make_manifest
 from simulations.attacks.tries import Try, Words, at_the_door
 
 DIMENSION = 64
@@ -50,6 +55,9 @@ def below(setting: Setting, plan: PrivacyPlan, everybody: Parties) -> Finding:
     tries["five clients, a consent list that says six shoppers"] = partial(
         _inflated, staged, clients[:-1], entries
     )
+    tries["share sum: a list of one client fewer"] = partial(
+        _open_share_sum, setting, everybody, plan.min_clients - 1
+    )
     tries["the coordinator's own check, one client missing"] = partial(
         require_cohort, plan.min_clients - 1, _planned(staged)
     )
@@ -59,9 +67,57 @@ def below(setting: Setting, plan: PrivacyPlan, everybody: Parties) -> Finding:
     return at_the_door(
         WORDS,
         tries,
-        control=f"{plan.min_clients} clients",
-        honest=partial(ask, clients),
+        control=f"{plan.min_clients} clients, in compact sum and in share sum",
+        honest=partial(_enough, ask, clients, setting, everybody),
     )
+
+
+def _enough(
+    ask: Callable[[list[Sent]], None], clients: list[Sent], setting: Setting, everybody: Parties
+) -> None:
+    ask(clients)
+    _open_share_sum(setting, everybody, len(clients))
+
+
+def _open_share_sum(setting: Setting, everybody: Parties, clients: int) -> None:
+    """Have the honest key holders open a share sum over so many clients."""
+    plan = under(
+        setting.run.popularity.plan, Scheme.SHARE_SUM, clients=SYBILS + 1, dimension=DIMENSION
+    )
+    hashes = tuple(holder.key_hash for holder in everybody.holders)
+    manifest = make_manifest(
+        plan,
+        name=f"shares-{clients}",
+        round_keys=(),
+        key_hashes=hashes,
+        unpaired_devices=False,
+    )
+    record = manifest.sign(everybody.coordinator)
+    scheme = ShareSum(
+        context=context_of(record),
+        dimension=DIMENSION,
+        public_keys=[holder.public for holder in everybody.holders],
+        key_hashes=hashes,
+    )
+    pipeline = Pipeline(plan=plan, context=context_of(record), rng=setting.secure)
+    vectors = some_shoppers(plan, clients, setting.chance)
+    total = scheme.add(
+        scheme.seal(pipeline.client([each]), sender=SENDER, rng=setting.secure) for each in vectors
+    )
+    commit = Commit(
+        task=TASK,
+        round_id=manifest.round_id,
+        context=context_of(record),
+        uploads=tuple(
+            CommittedUpload(upload=f"{number:064x}", client=f"client-{number}", shoppers=1)
+            for number in range(clients)
+        ),
+        committed_at=1000 * NOW,
+    ).sign(everybody.consent)
+    for number in HONEST:
+        share = total.shares[number - 1]
+        request = OpenRequest(manifest=record, commit=commit, share=share)
+        everybody.stations[number - 1].open_sum(request)
 
 
 def _votes(staged: StagedRound, entries: list[Sent], clients: list[Sent]) -> None:

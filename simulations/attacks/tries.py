@@ -52,7 +52,8 @@ def at_the_door(words: Words, tries: Mapping[str, Try], *, control: str, honest:
     """
     found = attempt(tries)
     through = [name for name, reason in found.items() if reason is None]
-    passed = attempt({control: honest})[control] is None
+    refusal = attempt({control: honest})[control]
+    passed = refusal is None
     figure = len(through) / len(found)
     return Finding(
         **words,
@@ -68,7 +69,8 @@ def at_the_door(words: Words, tries: Mapping[str, Try], *, control: str, honest:
             interval=exactly(float(passed)),
             fired=passed,
         ),
-        details={name: told(reason) for name, reason in found.items()},
+        details={name: told(reason) for name, reason in found.items()}
+        | ({} if passed else {f"control: {control}": told(refusal)}),
     )
 
 

@@ -1,5 +1,6 @@
 """Attacks on what a release tells: each holds where it must and breaks where protection is gone."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,12 @@ from simulations.attacks.canaries import audit, play, visible
 from simulations.attacks.differencing import point, tell_apart
 from simulations.attacks.finding import Finding
 from simulations.attacks.labs import LABS
+from simulations.attacks.permitted import permitted
 from simulations.attacks.piece_lab import PieceLab
 from simulations.attacks.pipeline import Pipeline, sealed_equals_plain
-from simulations.evaluation.metrics import best
+from simulations.attacks.setting import under
+from simulations.attacks.statistics import gaussian_accuracy, permitted_accuracy
+from simulations.evaluation.metrics import best as best_of
 from tests.unit.simulations.attack_runs import a_bare_run, a_plan, a_run, a_setting
 
 RNG = np.random.default_rng(4)
@@ -85,17 +89,45 @@ def test_canaries_without_noise_are_all_guessed() -> None:
     assert play(pipeline, coins, noise=True).right < 64
 
 
+def difference(noise: float, *, claimed: PrivacyPlan) -> Finding:
+    """The finding on noise of one multiplier under the claim of another plan."""
+    promised = claimed.round_epsilon()
+    bound = permitted(
+        [replace(a_run().popularity, plan=claimed)],
+        permitted_accuracy,
+        stated=(promised, claimed.delta),
+    )
+    plan = a_plan(noise, dimension=16)
+    return tell_apart(a_setting(), plan, claimed=promised, bound=bound, repetitions=1000)
+
+
 def test_differencing_holds_agrees_with_theory_and_its_control_fires() -> None:
-    plan = a_plan(6.0, dimension=16)
-    found = tell_apart(a_setting(), plan, claimed=plan.round_epsilon(), repetitions=600)
+    found = difference(6.0, claimed=a_plan(6.0, dimension=16))
     assert found.passed
     assert "within" in found.details["theory, best test against normal noise"]
 
 
-def test_differencing_refutes_a_claim_of_too_little_noise() -> None:
-    claimed = a_plan(6.0).round_epsilon()
-    found = tell_apart(a_setting(), a_plan(0.5, dimension=16), claimed=claimed, repetitions=600)
+def test_differencing_sees_a_third_of_the_noise() -> None:
+    """Which the stated pair alone would let pass."""
+    claimed = a_plan(6.0, dimension=16)
+    found = difference(2.0, claimed=claimed)
     assert not found.holds
+    stated = permitted_accuracy(epsilon=claimed.round_epsilon(), delta=claimed.delta)
+    assert found.bound is not None
+    assert found.bound < found.figure < stated
+
+
+def test_what_a_plan_permits_is_near_the_best_test_there_is() -> None:
+    plan = a_plan(6.0, dimension=16)
+    release = replace(a_run().popularity, plan=plan)
+    stated = (plan.round_epsilon(), plan.delta)
+    found = permitted([release], permitted_accuracy, stated=stated)
+    best = gaussian_accuracy(1 / 6.0)
+    assert best < found.least < best + 0.03
+    assert found.least < found.stated
+    assert f"{found.stated:.3f}" in found.words
+    two = permitted([release, release], permitted_accuracy, stated=stated)
+    assert two.least > found.least
 
 
 def test_a_point_lies_beyond_the_region_or_not() -> None:
@@ -179,13 +211,13 @@ def test_negatives_never_hold_an_excluded_item_and_hold_every_other() -> None:
     counts = leak_probe.negative_counts(np.array([0, 3]), items=6, draws=600, rng=RNG)
     assert counts[[0, 3]].tolist() == [0, 0]
     assert (counts[[1, 2, 4, 5]] > 0).all()
-    assert best(-counts[None], 2).tolist() == [[0, 3]]
+    assert best_of(-counts[None], 2).tolist() == [[0, 3]]
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_rows_are_hidden_by_sealing_and_by_nothing_else(scheme: Scheme) -> None:
     run = a_run(scheme)
-    found = row_support.row_support(a_setting(run))
+    found = row_support.row_support(a_setting(run), shoppers=40)
     assert found.passed
     assert found.control.figure == 1.0
 
@@ -221,3 +253,20 @@ def test_a_sealed_sum_that_differs_is_told() -> None:
     honest = lab.scheme.combine
     lab.scheme.combine = lambda total, parts: honest(total, parts) + 1  # type: ignore[method-assign]
     assert not sealed_equals_plain(lab, pipeline, [np.ones(60)]).equal
+
+
+@pytest.mark.parametrize("scheme", [Scheme.COMPACT_SUM, Scheme.PIECE_SUM])
+def test_set_b_is_attacked_as_well(scheme: Scheme) -> None:
+    """Real vectors, centred noise: the same claims, the same controls."""
+    plan = a_plan(dimension=1024, scheme=scheme, noise=NoiseSet.CENTRED_GAUSSIAN, experimental=True)
+    claimed = plan.round_epsilon()
+    assert audit(a_setting(), plan, claimed=claimed, count=1000).passed
+    assert dropouts.least_noise(a_setting(), plan, samples=1 << 13).passed
+    vectors = list(np.eye(1024)[:5])
+    lab = LABS[scheme](plan, SecureRandom())
+    assert sealed_equals_plain(lab, a_setting().pipeline(plan), vectors).equal
+    run = replace(a_run(), releases=(replace(a_run().popularity, plan=plan, epsilon=claimed),))
+    short = under(plan, scheme, clients=4, dimension=16)
+    bound = permitted(run.releases, permitted_accuracy, stated=(claimed, plan.delta))
+    found = tell_apart(a_setting(), short, claimed=claimed, bound=bound, repetitions=500)
+    assert found.passed
