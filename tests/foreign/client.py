@@ -1,7 +1,7 @@
 """A client from docs/other-languages.md alone, 4: one round, from invitation to upload.
 
 What a real client also does is left out here, because it makes no bytes: writing to disk before it
-sends, its shoppers' ledger, the consent service's calls, and computing ε again.
+sends, its shoppers' ledger, and the consent service's calls.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,7 @@ from tests.foreign.encoding import (
 from tests.foreign.vector import (
     WORD,
     clipped,
+    epsilon,
     gaussian_table,
     padded,
     rotate,
@@ -91,6 +92,7 @@ class ForeignClient:
         require(place["population"] == self.pins.population, "another population")
         require(plan["min_clients"] >= self.pins.n_floor, "too few")
         require(plan["noise_multiplier"] >= self.pins.z_floor, "too little noise")
+        require(manifest["epsilon"] >= self._cost(plan) * (1 - 1e-6), "another ε")
         require(manifest["opens"] <= now < manifest["closes"], "another time")
         keys = []
         for number, identity in enumerate(self.pins.holders, start=1):
@@ -124,6 +126,16 @@ class ForeignClient:
         grants = packed_grants(tokens)
         header = upload_header(sealed, context, grants, len(tokens), self.key)
         return Upload(header, grants, sealed, total)
+
+    @staticmethod
+    def _cost(plan: dict[str, Any]) -> float:
+        require(plan["bands"] == 1, "another noise")
+        return epsilon(
+            noise=plan["noise_multiplier"],
+            scale=plan["scale"],
+            dimension=plan["dimension"],
+            delta=plan["delta"],
+        )
 
     def _variance(self, plan: dict[str, Any]) -> float:
         guaranteed = plan["noise_multiplier"] ** 2 * squared_bound(

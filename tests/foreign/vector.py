@@ -75,6 +75,23 @@ def squared_bound(scale: float, dimension: int) -> float:
     return min((scale + root) ** 2, scale**2 + dimension / 4 + scale + root / 2)
 
 
+def epsilon(*, noise: float, scale: float, dimension: int, delta: float, rounds: int = 1) -> float:
+    """ε of rounds of set A without sampling; ``noise`` is z."""
+    squared = squared_bound(scale, padded(dimension))
+    absolute = min(squared, math.sqrt(padded(dimension) * squared))
+    variance = noise**2 * squared
+    found = math.inf
+    for order in (*range(2, 129), *range(132, 257, 4), *range(272, 1025, 16)):
+        small = ((2 * order - 1) * squared + 6 * absolute) / (4 * variance**2)
+        cost = order * squared / (2 * variance) + min(small, 3 * absolute / (2 * variance))
+        cost *= rounds
+        if -math.expm1(-cost) < delta**2:
+            return 0.0
+        rest = math.log1p(-1 / order) - math.log(order * delta) / (order - 1)
+        found = min(found, cost + rest)
+    return max(0.0, found)
+
+
 def uniform() -> float:
     return secrets.randbits(53) * 2.0**-53
 

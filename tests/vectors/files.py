@@ -20,6 +20,7 @@ def documents() -> Mapping[str, Document]:
         "grant-list": encodings.grant_lists(),
         "rotation": numbers.rotation(),
         "rounding": numbers.rounding(),
+        "epsilon": numbers.epsilons(),
         "packing": numbers.packing(),
         "mask": numbers.mask(),
         "piece-sum": sums.piece_sum(read("piece-sum")),

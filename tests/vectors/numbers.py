@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from crypto.dp.accounting import SkellamRelease, epsilon
 from crypto.dp.rotation import Rotation, padded
 from crypto.dp.rounding import l1_bound, round_update, squared_l2_bound
 from crypto.dp.widths import FieldLayout, NoiseSet, layout_of
@@ -67,6 +68,36 @@ def rounding() -> Document:
             "rounded": shown.values.tolist(),
         },
     }
+
+
+def epsilons() -> Document:
+    """ε of set A by plan, to six digits: one round, and several together."""
+    cases = []
+    for dimension, noise, delta, rounds in (
+        (12, 1.0, 1e-6, 1),
+        (1000, 0.5, 1e-6, 1),
+        (100_000, 2.0, 1e-5, 1),
+        (100_000, 2.0, 1e-5, 20),
+        (5_000_000, 8.0, 1e-9, 3),
+        (12, 1e6, 1e-3, 1),
+    ):
+        squared = squared_l2_bound(1024, padded(dimension))
+        release = SkellamRelease(
+            variance=noise**2 * squared,
+            squared_l2=squared,
+            l1=l1_bound(1024, padded(dimension)),
+        )
+        cases.append(
+            {
+                "dimension": dimension,
+                "scale": 1024,
+                "noise_multiplier": noise,
+                "delta": delta,
+                "rounds": rounds,
+                "epsilon": float(f"{epsilon([release] * rounds, delta=delta):.6g}"),
+            }
+        )
+    return {"cases": cases}
 
 
 def packing() -> Document:

@@ -197,8 +197,15 @@ def test_it_refuses_what_its_pins_refuse(tmp_path: Path) -> None:
         stricter = replace(client, pins=replace(client.pins, **changed))
         with pytest.raises(RefusedError):
             stricter.check(good, now=NOW)
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match="another time"):
         client.check(good, now=made.manifest.closes)
+    cheap = Invitation(
+        manifest=replace(made.manifest, epsilon=1.0).sign(signer("coordinator")),
+        round_keys=made.keys,
+        accepts=made.accepts,
+    )
+    with pytest.raises(RefusedError, match="another ε"):
+        client.check(cheap.to_bytes(), now=NOW)
 
 
 def test_its_noise_is_what_the_guide_says() -> None:

@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Callable
 from functools import cache
@@ -46,6 +47,12 @@ def test_the_code_makes_every_file_byte_for_byte(name: str) -> None:
 
 def test_there_are_no_other_files() -> None:
     assert {path.stem for path in FOLDER.glob("*")} == set(made())
+
+
+def test_the_guide_names_every_file() -> None:
+    guide = (FOLDER.parent / "other-languages.md").read_text()
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall("`([^`]+)`", row)} == set(made())
 
 
 def test_a_changed_vector_would_be_seen() -> None:
@@ -135,6 +142,20 @@ def test_rounding() -> None:
     scaled = [value * factor for value in real]
     rounded = vector.rounded(scaled, example["scale"], lambda: (next(drawn) >> 11) * 2.0**-53)
     assert rounded == example["rounded"]
+
+
+def test_epsilons() -> None:
+    for case in stored("epsilon")["cases"]:
+        found = vector.epsilon(
+            noise=case["noise_multiplier"],
+            scale=case["scale"],
+            dimension=case["dimension"],
+            delta=case["delta"],
+            rounds=case["rounds"],
+        )
+        assert found == pytest.approx(case["epsilon"], rel=1e-5)
+    costs = [case["epsilon"] for case in stored("epsilon")["cases"]]
+    assert costs[2] < costs[3] < 20 * costs[2]
 
 
 def test_packing() -> None:
