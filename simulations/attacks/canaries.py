@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from crypto.dp.bound import rounded_up
 from crypto.dp.plan import PrivacyPlan
 from crypto.update import FloatArray
 from simulations.attacks.finding import Control, Finding
@@ -22,6 +23,7 @@ from simulations.attacks.statistics import (
     clopper_pearson,
     gaussian_accuracy,
 )
+from simulations.report import words
 
 CANARIES = 2000
 LEAST = 1000
@@ -70,11 +72,11 @@ def audit(setting: Setting, plan: PrivacyPlan, *, claimed: float, count: int = C
         "not know the coins, nor the noise of the parties that the accounting calls honest.",
         action=f"{count:,} canary shoppers enter one release or not, each by a coin; it guesses "
         "every coin from the released sum.",
-        claim=f"ε is at most {claimed:.3f} at δ = {plan.delta:g}.",
+        claim=f"{words.bound(claimed)} at most (δ = {words.delta(plan.delta)}).",
         measure=f"lower bound on ε ({AUDIT_CONFIDENCE:.0%} sure)",
         figure=guessed.epsilon_low,
         interval=guessed.interval,
-        bound=claimed,
+        bound=rounded_up(claimed),
         permitted="the ε that the release's record states",
         holds=guessed.epsilon_low <= claimed,
         control=Control(

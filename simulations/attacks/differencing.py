@@ -23,6 +23,7 @@ from simulations.attacks.statistics import (
     permitted_accuracy,
     permitted_tpr,
 )
+from simulations.report import words
 
 REPETITIONS = 12_000
 DIMENSION = 64
@@ -80,12 +81,12 @@ def tell_apart(
         adversary="Knows every other shopper's exact vector, and hers; sees the released sum.",
         action="Decides by the likelihood ratio whether she is in it; "
         f"{2 * repetitions:,} releases with fresh noise.",
-        claim=f"ε is at most {claimed:.3f} at δ = {plan.delta:g}, against any test.",
+        claim=f"{words.bound(claimed)} at most (δ = {words.delta(plan.delta)}), against any test.",
         measure="share of right decisions",
         figure=accuracy[0],
         interval=accuracy[1],
         bound=bound.least,
-        permitted=bound.words,
+        permitted=bound.told,
         holds=within and accuracy[1].low <= bound.least,
         control=Control(
             name="noise off", figure=bare[0], interval=bare[1], fired=bare[1].low > bound.least

@@ -16,6 +16,7 @@ from simulations.attacks.finding import Control, Finding
 from simulations.attacks.permitted import permitted
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, auc, auc_interval, permitted_auc
+from simulations.report import words
 
 BoolArray = npt.NDArray[np.bool_]
 # Members of each of the control's sums, which carry no noise, and how many sums there are.
@@ -52,12 +53,13 @@ def membership(setting: Setting) -> Finding:
         "about.",
         action=f"Asks of {member.size:,} real shoppers whether the run's {len(found)} releases "
         "contain them.",
-        claim=f"Everything shared costs ε = {run.epsilon:.3f} at δ = {run.delta:g} a shopper.",
+        claim=f"Everything shared costs a shopper {words.bound(run.epsilon)} at most (δ = "
+        f"{words.delta(run.delta)}).",
         measure="AUC: a member scores above a non-member",
         figure=figure,
         interval=interval,
         bound=bound.least,
-        permitted=bound.words,
+        permitted=bound.told,
         holds=interval.low <= bound.least,
         control=few_without_noise(dict(run.contributions(run.popularity.task)), bound.least, rng),
         note=_note(run, int(member.sum()), member.size),

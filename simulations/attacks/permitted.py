@@ -13,6 +13,7 @@ import numpy as np
 
 from crypto.dp.accounting import epsilon
 from simulations.attacks.audited import AuditedRelease
+from simulations.report import words
 
 _DELTAS: Final = np.geomspace(1e-6, 0.5, 41)
 
@@ -40,10 +41,10 @@ class Permitted:
     delta: float
 
     @property
-    def words(self) -> str:
-        """Where the bound comes from."""
+    def told(self) -> str:
+        """Where the bound comes from, in words."""
         if self.least == self.stated:
-            return f"(ε, δ) as stated, at δ = {self.delta:g}"
+            return f"(ε, δ) as stated, at δ = {words.delta(self.delta)}"
         return (
             f"(ε, δ) of the plan at δ = {self.delta:.2g}, where they permit least; at the stated "
             f"pair {self.stated:.3f}"

@@ -125,7 +125,7 @@ def test_what_a_plan_permits_is_near_the_best_test_there_is() -> None:
     best = gaussian_accuracy(1 / 6.0)
     assert best < found.least < best + 0.03
     assert found.least < found.stated
-    assert f"{found.stated:.3f}" in found.words
+    assert f"{found.stated:.3f}" in found.told
     two = permitted([release, release], permitted_accuracy, stated=stated)
     assert two.least > found.least
 
