@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from client.contributions.history import FloatArray, IndexArray
-from simulations.evaluation.baselines import BASELINES, global_top
+from simulations.evaluation.baselines import BASELINES, central_item_item, global_top
 from simulations.evaluation.evaluate import Recommender
 from simulations.evaluation.leak_probe import leak_probe
 from simulations.evaluation.leave_one_out import LeaveOneOut
 from simulations.evaluation.metrics import Scorer, measure
+from simulations.evaluation.models.linear import MOST_ITEMS
 from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, Rival, RivalName
 from simulations.evaluation.negatives import Negatives, drawn_negatives
 from simulations.evaluation.negatives_file import read_negatives
@@ -79,7 +80,7 @@ def _next_basket(population: Population, options: Options) -> Trial:
         tuning=parts.validation,
         fold=parts.test if options.stage is Stage.TEST else parts.validation,
         measure=lambda scorer, fold: {view: measure(scorer, fold)},
-        simple=BASELINES,
+        simple=_baselines(population, options),
         rivals=NEXT_BASKET,
         compared=(TARGET, "recall@10", "ndcg_explore@10"),
         columns={
@@ -94,6 +95,14 @@ def _next_basket(population: Population, options: Options) -> Trial:
             "recall@20": "recall@20",
         },
     )
+
+
+def _baselines(population: Population, options: Options) -> Mapping[str, Recommender]:
+    """All, but for the untuned item-item model where the tuned one runs or it would take hours."""
+    wanted = RivalName.EASE not in options.rivals and len(population.catalogue) <= MOST_ITEMS
+    return {
+        name: model for name, model in BASELINES.items() if wanted or model is not central_item_item
+    }
 
 
 def _leave_one_out(population: Population, options: Options) -> Trial:

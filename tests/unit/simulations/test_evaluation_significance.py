@@ -92,6 +92,11 @@ def test_the_best_of_a_row_are_those_of_a_full_sort() -> None:
     scores = rng.integers(0, 5, (50, 40)).astype(float)
     scores[0] = 0.0
     scores[1, 3:] = -np.inf
+    wide = np.concatenate([rng.random((5, 900)), rng.integers(0, 9, (5, 900))])
+    wide[7:, 250:] = -1.0
+    for count in (1, 20, 300):
+        whole = np.argsort(-wide, axis=1, kind="stable")[:, :count]
+        assert np.array_equal(best(wide, count), whole)
     for count in (1, 7, 39, 40, 60):
         whole = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         assert np.array_equal(best(scores, count), whole)
