@@ -174,7 +174,7 @@ def test_the_walk_through_has_every_party() -> None:
     shown = {tuple(words[:2]) for words in DOCUMENTED}
     steps = {
         "consent": ("init", "pin-coordinator", "serve"),
-        "keyholder": ("init", "serve"),
+        "keyholder": ("init", "peers", "serve"),
         "coordinator": ("key", "init", "plan", "status"),
         "device": ("init", "import", "recommend", "choices", "choose", "sync", "status", "forget"),
         "data": ("import",),
