@@ -98,19 +98,21 @@ def test_evaluate_refuses_unknown_protocols() -> None:
         _invoke("evaluate", "complete-journey", "--protocol", "leave-two-out")
 
 
-def test_bench_sums_prints_one_object_a_line() -> None:
-    lines = [
-        json.loads(line)
-        for line in _invoke("bench", "sums", "--dimension", "16384", "--clients", "2").splitlines()
+def test_bench_sums_prints_one_object_a_scheme_and_a_ratio() -> None:
+    printed = _invoke("bench", "sums", "--dimension", "16384", "--clients", "4").splitlines()
+    lines = [json.loads(line) for line in printed]
+    measured = [line for line in lines if "ratio" not in line]
+    assert [(line["scheme"], line.get("noise")) for line in measured] == [
+        ("compact-sum", "set-a"),
+        ("compact-sum", "set-b"),
+        ("share-sum", None),
+        ("ckks-8192-60-40-40", None),
     ]
-    steps = [(line["scheme"], line["step"]) for line in lines if "step" in line]
-    assert steps == [
-        (scheme, step)
-        for scheme in ("share-sum", "ckks-8192-60-40-40")
-        for step in ("seal", "add", "open")
-    ]
-    seal = lines[0]
-    assert seal["bytes_per_value_per_key_holder"] <= 8.0
-    assert seal["bytes_per_value"] == pytest.approx(3 * seal["bytes_per_value_per_key_holder"])
-    assert all(line["seconds_per_million_values"] > 0 for line in lines if "step" in line)
-    assert lines[-1]["bytes"] > 1.0
+    set_a, set_b, share, ckks = (line["bytes_per_value"] for line in measured)
+    assert set_b < set_a < share < ckks
+    assert set_a == pytest.approx(4 + 22_700 / 16_384, abs=0.05)  # envelopes, header and one grant
+    for line in measured:
+        assert all(line[step] > 0 for step in ("seal", "add", "open"))
+    assert all(line["holder_ms"] > 0 for line in measured[:2])
+    ratios = [line for line in lines if "ratio" in line]
+    assert [line["bytes_per_value"] > 1 for line in ratios] == [True] * 3
