@@ -24,12 +24,12 @@ from simulations.attacks.coalition import (
     secret_sum,
 )
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.messages import values_of
 from simulations.attacks.parties import parties
 from simulations.attacks.piece_lab import PieceLab
 from simulations.attacks.pipeline import CONTEXT, SENDER, Pipeline
 from simulations.attacks.setting import Setting
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import values_of
 from simulations.attacks.statistics import clopper_pearson
 
 # A reading that is a hundred times likelier than blind guessing of 18-bit values would show.

@@ -25,9 +25,10 @@ from crypto.sums.pieces.split import held
 from crypto.update import NOISE_DOOR, FloatArray, IntArray, NoisedUpdate, PartSum, SealedUpdate
 from crypto.upload import Role, sign_upload
 from crypto.wire import SignedRecord, public_bytes
+from simulations.attacks.messages import Client, Sent, signed
 from simulations.attacks.parties import Parties
 from simulations.attacks.setting import under
-from simulations.attacks.staged_round import Client, Sent, StagedRound, signed
+from simulations.attacks.staged_round import StagedRound
 
 WordArray = npt.NDArray[np.uint32]
 SYBILS = 5

@@ -17,19 +17,11 @@ from crypto.wire import digest
 from simulations.attacks.coalition import besieged_plan
 from simulations.attacks.correlated import FACTOR, play
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.messages import Client, Sent, noised_of, signed, values_of
 from simulations.attacks.parties import parties
 from simulations.attacks.setting import Setting
 from simulations.attacks.share_lab import ShareLab, share_plan, some_shoppers
-from simulations.attacks.staged_round import (
-    Client,
-    Played,
-    Sent,
-    StagedRound,
-    noised_of,
-    signed,
-    take,
-    values_of,
-)
+from simulations.attacks.staged_round import Played, StagedRound, take
 from simulations.attacks.statistics import Interval, weight
 from simulations.attacks.tries import Try, attempt
 

@@ -19,12 +19,13 @@ from crypto.upload import Role, sign_upload
 from crypto.wire import SignedRecord, public_bytes
 from simulations.attacks.coalition import CORRUPT, HONEST, SYBILS, besieged_plan, collude
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.messages import Client, Sent
 from simulations.attacks.parties import Parties, parties
 from simulations.attacks.piece_lab import PieceLab
 from simulations.attacks.pipeline import CONTEXT, SENDER, Pipeline
 from simulations.attacks.setting import Setting
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import Client, Sent, StagedRound, take
+from simulations.attacks.staged_round import StagedRound, take
 from simulations.attacks.statistics import clopper_pearson, exactly
 from simulations.attacks.tries import RefusedError, Try, attempt, told
 

@@ -24,9 +24,10 @@ from crypto.sums.interface import Scheme
 from crypto.wire import SignedRecord
 from simulations.attacks.coalition import CORRUPT, HONEST, besieged_plan
 from simulations.attacks.finding import Finding
+from simulations.attacks.messages import ask_round_keys, make_manifest
 from simulations.attacks.parties import N_FLOOR, NOW, POPULATION, Parties, parties
 from simulations.attacks.setting import Setting, under
-from simulations.attacks.staged_round import StagedRound, ask_round_keys, make_manifest
+from simulations.attacks.staged_round import StagedRound
 from simulations.attacks.tries import Try, Words, at_the_door
 
 DIMENSION = 64

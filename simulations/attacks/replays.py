@@ -12,18 +12,11 @@ from crypto.update import SealedUpdate
 from crypto.wire import SignedRecord
 from simulations.attacks.coalition import HONEST, SYBILS, besieged_plan
 from simulations.attacks.finding import Finding
+from simulations.attacks.messages import CLOSES, Client, Sent, noised_of, signed
 from simulations.attacks.parties import Parties, parties
 from simulations.attacks.setting import Setting
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import (
-    CLOSES,
-    Client,
-    Sent,
-    StagedRound,
-    noised_of,
-    signed,
-    take,
-)
+from simulations.attacks.staged_round import StagedRound, take
 from simulations.attacks.tries import Try, Words, at_the_door
 
 DIMENSION = 64

@@ -56,7 +56,8 @@ def guess(setting: Setting, lab: Lab, shoppers: Mapping[str, FloatArray]) -> Fin
         control=Control(
             name="plain update", figure=bare, interval=bare_interval, fired=bare_interval.low > 0.9
         ),
-        note="One client's share of noise alone would not protect it; sealing does.",
+        note="The claim rests on sealing: one client's share of the noise promises nothing by "
+        "itself.",
         details={
             "scheme": str(lab.plan.scheme),
             "shoppers": f"{len(shoppers)}, with real baskets",

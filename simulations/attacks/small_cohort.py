@@ -14,11 +14,12 @@ from crypto.sums.share_sum.scheme import ShareSum
 from server.rounds import PlannedRound, require_cohort
 from simulations.attacks.coalition import HONEST, SYBILS, besieged_plan
 from simulations.attacks.finding import Finding
+from simulations.attacks.messages import TASK, Sent, make_manifest
 from simulations.attacks.parties import N_FLOOR, NOW, Parties, parties
 from simulations.attacks.pipeline import SENDER, Pipeline
 from simulations.attacks.setting import Setting, under
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import TASK, Sent, StagedRound, make_manifest
+from simulations.attacks.staged_round import StagedRound
 from simulations.attacks.tries import Try, Words, at_the_door
 
 DIMENSION = 64

@@ -1,79 +1,37 @@
 """One round over the real messages, step by step, so that an attack can bend any of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.ballot import UploadList, release_hash
 from crypto.commit import Commit, CommittedUpload
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.grant import ParticipationGrant
-from crypto.grant_list import pack_grants
-from crypto.ingest import Batch, Receipt, Submission
+from crypto.ingest import Batch, Receipt
 from crypto.invitation import Invitation
-from crypto.manifest import NO_MANIFEST, Manifest, context_of
+from crypto.manifest import Manifest, context_of
 from crypto.opening import decode_part
-from crypto.round_key import RoundKeyRequest
 from crypto.sealing import pieced_sum, round_public_keys
 from crypto.sums.interface import HOLDERS, SecureSum
 from crypto.update import FloatArray, IntArray, NoisedUpdate, PartSum, SealedUpdate
-from crypto.upload import Upload, sign_upload
-from crypto.wire import SignedRecord, public_bytes, thumbprint, unpack_frames
-from simulations.attacks.parties import NOW, POPULATION, Parties
+from crypto.upload import Upload
+from crypto.wire import SignedRecord, unpack_frames
+from simulations.attacks.messages import (
+    TASK,
+    Client,
+    Sent,
+    ask_round_keys,
+    make_grant,
+    make_manifest,
+    signed,
+)
+from simulations.attacks.parties import Parties
 from simulations.attacks.pipeline import Pipeline
 from simulations.attacks.tries import RefusedError
 
-TASK = "popularity"
-CATALOGUE = "ca" * 32
-CLOSES = NOW + 600
-_GRANT_S = 300
 _MAX_FRAME = 1 << 28
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """An upload with everything that travels beside its header.
-
-    Attributes:
-        noised: what was sealed, for whoever measures; None for a key holder's entry.
-    """
-
-    header: SignedRecord
-    grants: bytes
-    sealed: SealedUpdate
-    noised: NoisedUpdate | None = None
-
-    @property
-    def hash(self) -> str:
-        """The upload's name."""
-        return self.header.hash
-
-    def for_holder(self, number: int) -> Submission:
-        """The upload as key holder ``number`` gets it."""
-        return Submission(
-            header=self.header, grants=self.grants, share=self.sealed.shares[number - 1]
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Client:
-    """A client's key; ``subject`` is its one shopper's pseudonym in the round."""
-
-    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
-
-    @property
-    def name(self) -> str:
-        """Thumbprint."""
-        return thumbprint(self.key.public_key())
-
-    @property
-    def sender(self) -> bytes:
-        """Raw public key."""
-        return public_bytes(self.key.public_key())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,73 +219,6 @@ class Played:
     total: IntArray
 
 
-def make_grant(
-    client: Client, subject: str, *, context: str, now: int, **changes: Any
-) -> ParticipationGrant:
-    """A grant for one shopper of a client, with fields changed at will."""
-    fields: dict[str, Any] = {
-        "issuer": "audit-consent",
-        "task": TASK,
-        "round_id": "round",
-        "context": context,
-        "subject": subject,
-        "token_id": f"token-{subject}",
-        "client_key": client.name,
-        "purposes": ("train-shared-models",),
-        "categories": ("purchases",),
-        "notice_version": "2026-11",
-        "epoch": 0,
-        "issued_at": now,
-        "expires_at": now + _GRANT_S,
-    }
-    return ParticipationGrant(**(fields | changes))
-
-
-def signed(client: Client, sealed: SealedUpdate, tokens: Sequence[str]) -> Sent:
-    """Any sealed bytes under a client's signature."""
-    return Sent(
-        header=sign_upload(sealed, tokens, client.key), grants=pack_grants(tokens), sealed=sealed
-    )
-
-
-def ask_round_keys(parties: Parties, name: str, **changes: Any) -> tuple[SignedRecord, ...]:
-    """Step 1: every key holder's key for a round."""
-    fields: dict[str, Any] = {
-        "population": POPULATION,
-        "task": TASK,
-        "round_id": name,
-        "opens": NOW - 60,
-        "closes": CLOSES,
-    }
-    request = RoundKeyRequest(**(fields | changes)).sign(parties.coordinator)
-    return tuple(
-        SignedRecord.from_bytes(station.round_key(request)) for station in parties.stations
-    )
-
-
-def make_manifest(
-    plan: PrivacyPlan, *, name: str, round_keys: Sequence[SignedRecord], **changes: Any
-) -> Manifest:
-    """The manifest of a round, with fields changed at will."""
-    fields: dict[str, Any] = {
-        "population": POPULATION,
-        "task": TASK,
-        "round_id": name,
-        "previous": NO_MANIFEST,
-        "parameters": {"items": plan.dimension},
-        "catalogue": CATALOGUE,
-        "plan": plan,
-        "epsilon": plan.round_epsilon(),
-        "purposes": ("train-shared-models",),
-        "categories": ("purchases",),
-        "key_hashes": tuple(record.hash for record in round_keys),
-        "unpaired_devices": True,
-        "opens": NOW - 60,
-        "closes": CLOSES,
-    }
-    return Manifest(**(fields | changes))
-
-
 def take(staged: StagedRound, sent: Sent, *, holders: Iterable[int] = (1, 2)) -> None:
     """Hand an upload to the honest key holders.
 
@@ -338,19 +229,3 @@ def take(staged: StagedRound, sent: Sent, *, holders: Iterable[int] = (1, 2)) ->
         receipt = staged.hand_over([sent], number)
         for entry in receipt.excluded:
             raise RefusedError(f"{entry.reason}{' (sender blamed)' if entry.blamed else ''}")
-
-
-def noised_of(sent: Sent) -> NoisedUpdate:
-    """What a client sealed.
-
-    Raises:
-        ValueError: a key holder's entry, which nobody else knows.
-    """
-    if sent.noised is None:
-        raise ValueError("Only a client's upload remembers what it sealed.")
-    return sent.noised
-
-
-def values_of(sent: Sent) -> IntArray:
-    """The integers that a client sealed."""
-    return noised_of(sent).values

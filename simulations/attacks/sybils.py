@@ -12,11 +12,11 @@ from crypto.sums.interface import Scheme
 from crypto.update import FloatArray
 from simulations.attacks.coalition import COALITION, SYBILS, Besieged, besiege, besieged_plan
 from simulations.attacks.finding import Control, Finding
+from simulations.attacks.messages import values_of
 from simulations.attacks.parties import parties
 from simulations.attacks.pipeline import CONTEXT, Pipeline
 from simulations.attacks.setting import Setting, under
 from simulations.attacks.share_lab import some_shoppers
-from simulations.attacks.staged_round import values_of
 from simulations.attacks.statistics import Interval, variance_interval
 
 

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from client.contributions.history import FloatArray
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.labs import lab_of
+from simulations.attacks.messages import Client, make_grant, signed
 from simulations.attacks.parties import NOW
 from simulations.attacks.pipeline import CONTEXT, Lab
 from simulations.attacks.setting import Setting
-from simulations.attacks.staged_round import Client, make_grant, signed
 from simulations.attacks.statistics import exactly
 
 UintArray = npt.NDArray[np.uint64]
