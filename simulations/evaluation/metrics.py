@@ -4,6 +4,8 @@ At each cutoff k, over the k best items of a list and the held-out basket: recal
 basket found), NDCG (discounted hits against the best possible list of k), PHR (1 if anything was
 found). Each also for the part of the basket that repeats and the part that explores, over the
 shoppers whose basket has such a part. ``repeat_share`` is the share of the list that repeats.
+``ndcg_new`` and ``recall_new`` are of a list of new items alone, against the part that explores:
+how well a model tells new items apart, whatever it thinks of the old ones.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +127,12 @@ def _measure(
     parts = {"": wanted, "_repeat": wanted & bought, "_explore": wanted & ~bought}
     old = np.take_along_axis(bought, ranked, axis=1)
     metrics: dict[str, FloatArray] = {}
+    fresh = np.take_along_axis(
+        parts["_explore"], best(np.where(bought, -np.inf, scores), max(cutoffs)), axis=1
+    )
     for k in cutoffs:
+        new = _at(fresh[:, :k], parts["_explore"].sum(axis=1), f"_new@{k}")
+        metrics |= {name: new[name] for name in (f"ndcg_new@{k}", f"recall_new@{k}")}
         metrics[f"repeat_share@{k}"] = old[:, :k].mean(axis=1)
         for suffix, part in parts.items():
             hits = np.take_along_axis(part, ranked[:, :k], axis=1)

@@ -55,6 +55,11 @@ def test_next_basket_metrics_are_those_of_trec_eval() -> None:
             metric, k = name.split("@")
             ours = got[f"{metric}{suffix}@{k}"]
             assert ours == pytest.approx(values, nan_ok=True), (suffix, name)
+    new = [np.setdiff1d(np.arange(80), had) for had in bought]
+    for name, values in reference(fold, scores, parts["_explore"], new).items():
+        metric, k = name.split("@")
+        if metric != "phr":
+            assert got[f"{metric}_new@{k}"] == pytest.approx(values, nan_ok=True), name
 
 
 @pytest.mark.parametrize("full", [False, True])
