@@ -30,7 +30,8 @@ def accept_manifest(desk: Desk, record: SignedRecord, *, now: int) -> bytes:
     Raises:
         WireError: the coordinator did not sign it, or it is malformed.
         RoundError: a pin does not allow it, it names another round key, its time is over, the
-            round has another manifest, or it forks the task's line of manifests.
+            round has another manifest, it forks the task's line of manifests, or its run has
+            another plan or a later round.
         BudgetError: the population's ε would not allow its release.
     """
     manifest = Manifest.verify(record, desk.holder.pins.coordinator)
@@ -43,6 +44,13 @@ def accept_manifest(desk: Desk, record: SignedRecord, *, now: int) -> bytes:
         found = _check_round(row, manifest, desk, now)
         _check_line(db, manifest)
         ledger.check(db, manifest, context, desk.holder.pins)
+        found = replace(
+            found,
+            run=ledger.run_of(manifest, context),
+            number=manifest.number,
+            plan=ledger.plan_hash(manifest),
+        )
+        _check_run(found, rounds.of_run(db, found))
     signed = Accept(holder=desk.holder.number, context=context).sign(desk.holder.identity)
     accepted = replace(
         found,
@@ -84,6 +92,18 @@ def _check_round(row: RoundRow | None, manifest: Manifest, desk: Desk, now: int)
     if manifest.closes <= now:
         raise RoundError(f"Round {row.round!r} has closed ({now - manifest.closes} s ago).")
     return row
+
+
+def _check_run(row: RoundRow, run: list[RoundRow]) -> None:
+    """Numbers of a run rise, each belongs to one round for good, and all have one plan."""
+    if any(each.plan != row.plan for each in run):
+        raise RoundError(f"Run {row.run!r} of {row.task!r} has another plan; plan a new run.")
+    last = run[-1].number if run else None
+    if last is not None and (row.number or 0) <= last:
+        raise RoundError(
+            f"Round {last} of run {row.run!r} of {row.task!r} was accepted, so round {row.number} "
+            f"can't be; go on with number {last + 1}."
+        )
 
 
 def _check_line(db: sqlite3.Connection, manifest: Manifest) -> None:

@@ -14,6 +14,7 @@ from crypto.keyholder.desk import Desk
 from crypto.keyholder.log import rounds
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.log.rounds import RoundRow, State
+from crypto.keyholder.noise_history import NoiseHistory
 from crypto.manifest import Manifest
 from crypto.sealing import pieced_sum, round_public_keys
 from crypto.sums.schemes import HOLDERS
@@ -48,7 +49,12 @@ def make_entry(
     if row.state is not State.ACCEPTED or now >= row.closes:
         raise RoundError("This round has closed; no entry is made for it any more.")
     scheme = pieced_sum(manifest.plan, context, public_keys)
-    noise = holder_noise(plan=manifest.plan, rng=desk.rng)
+    history = _history(desk, row, manifest)
+    if history is None:
+        noise = holder_noise(plan=manifest.plan, rng=desk.rng)
+    else:
+        noise = history.draw(context, rng=desk.rng)
+        desk.log.reached(PersistPoint.NOISE)
     sender = public_bytes(desk.holder.identity.public_key())
     sealed = scheme.seal(noise, sender=sender, rng=desk.rng)
     header = sign_upload(sealed, (), desk.holder.identity, role=Role.KEY_HOLDER)
@@ -58,7 +64,18 @@ def make_entry(
     with desk.log.transaction() as log:
         rounds.set_entry(log, row.key_hash, upload=header.hash, file=_file_hash(data))
     desk.log.reached(PersistPoint.ENTRY)
+    if history is not None:
+        history.forget()
     return data
+
+
+def _history(desk: Desk, row: RoundRow, manifest: Manifest) -> NoiseHistory | None:
+    """The noise of the run's earlier rounds, if this round's is drawn around it."""
+    if manifest.plan.bands == 1:
+        return None
+    with desk.log.reading() as db:
+        made = [each.number or 0 for each in rounds.of_run(db, row) if each.entry is not None]
+    return NoiseHistory(desk.holder.home, manifest, drawn=max(made, default=-1))
 
 
 def _stored(desk: Desk, row: RoundRow, upload: str) -> bytes:

@@ -8,6 +8,7 @@ opening.key         BFV secret key for share sum, 0600; a backup has none
 log.db              the write-ahead log: rounds, acknowledgements, votes, answers, ε
 register.db         which rounds of share sum were answered
 rounds/KEY/         secret, envelopes and own entry of an open round; erased at its end
+noise/RUN/          the last noise of runs in which it cancels over rounds; a backup has none
 old/                what ``rotate`` retired
 """
 

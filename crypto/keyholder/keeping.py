@@ -28,6 +28,7 @@ from crypto.keyholder.home import (
     write_keys,
 )
 from crypto.keyholder.log.store import copy_database
+from crypto.keyholder.noise_history import erase_noise
 from crypto.keyholder.peers import CARD_FILE, PEERS_FILE, read_card
 from crypto.keyholder.round_files import erase_file, folders
 
@@ -80,8 +81,9 @@ def backup(home: Path, target: Path) -> None:
 def rotate(home: Path) -> HolderCard:
     """Retire a key holder's identity and opening key and make new ones; returns the new card.
 
-    The old card and a copy of the logs go to ``old/``, the old secret keys are erased, open rounds
-    are lost. The log itself goes on: what was charged stays charged, and a round that was accepted
+    The old card and a copy of the logs go to ``old/``; the old secret keys and the noise of runs
+    are erased; open rounds are lost, and runs whose noise cancels over rounds can't go on. The log
+    itself does: what was charged stays charged, and a round that was accepted
     is not accepted again. After a crash, rotate again.
 
     Raises:
@@ -91,6 +93,7 @@ def rotate(home: Path) -> HolderCard:
     number, _pins = read_settings(home)
     with only_one(home):
         _archive(home)
+        erase_noise(home)
         for files in folders(home / ROUNDS_FOLDER):
             files.erase_secret()
             files.erase_folder()

@@ -129,7 +129,6 @@ def check_manifest(manifest: Manifest, pins: Pins) -> None:
             f"This key holder takes part in {', '.join(pins.schemes)}, not in {manifest.scheme}."
         )
     _check_plan(manifest.plan, pins)
-    _check_noise(manifest.plan, pins)
     _check_epsilon(manifest)
 
 
@@ -155,13 +154,6 @@ def _check_plan(plan: PrivacyPlan, pins: Pins) -> None:
             f"{pins.max_dimension}."
         )
 
-
-def _check_noise(plan: PrivacyPlan, pins: Pins) -> None:
-    if plan.bands > 1:
-        raise RoundError(
-            f"The manifest asks for noise over bands={plan.bands} rounds; this key holder draws "
-            "that of each round anew. Plan with bands=1."
-        )
     if not pins.allow_experimental and (plan.experimental or plan.noise is not NoiseSet.SKELLAM):
         raise RoundError(
             f"The manifest's noise ({plan.noise}) is experimental; this key holder is not set up "

@@ -14,6 +14,7 @@ class PersistPoint(StrEnum):
     ROUND_SECRET = "round-secret"  # noqa: S105 - the name of a step
     ROUND_KEY = "round-key"
     ACCEPT = "accept"
+    NOISE = "noise"
     ENTRY_BYTES = "entry-bytes"
     ENTRY = "entry"
     ENVELOPES = "envelopes"

@@ -21,7 +21,8 @@ SCHEMA: Final = (
         key_hash TEXT NOT NULL UNIQUE, key BLOB NOT NULL,
         opens INTEGER NOT NULL, closes INTEGER NOT NULL, deadline INTEGER NOT NULL,
         state TEXT NOT NULL,
-        context TEXT UNIQUE, previous TEXT, manifest BLOB, accept BLOB, entry TEXT, entry_file TEXT,
+        context TEXT UNIQUE, previous TEXT, run TEXT, number INTEGER, plan TEXT,
+        manifest BLOB, accept BLOB, entry TEXT, entry_file TEXT,
         accepted_order INTEGER,
         PRIMARY KEY (population, task, round),
         UNIQUE (population, task, previous)
@@ -56,6 +57,7 @@ class RoundRow:
         opens, closes: what the round key holds for; after ``accept``, when the round is open.
         deadline: until when there must be an answer.
         context, previous, manifest, accept: of the accepted manifest.
+        run, number, plan: the run that it belongs to, its place there, and the hash of its plan.
         entry, entry_file: hashes of this key holder's own noise entry: its header's, and all its
             bytes'.
     """
@@ -73,6 +75,9 @@ class RoundRow:
     state: State
     context: str | None = None
     previous: str | None = None
+    run: str | None = None
+    number: int | None = None
+    plan: str | None = None
     manifest: bytes | None = None
     accept: bytes | None = None
     entry: str | None = None
@@ -126,10 +131,20 @@ def latest_accepted(db: sqlite3.Connection, population: str, task: str) -> Round
     return None if row is None else _parse(row)
 
 
+def of_run(db: sqlite3.Connection, row: RoundRow) -> list[RoundRow]:
+    """All accepted rounds of a round's run, by number."""
+    query = (
+        "SELECT * FROM rounds WHERE population = ? AND task = ? AND run = ? "
+        "AND context IS NOT NULL ORDER BY number"
+    )
+    return [_parse(found) for found in db.execute(query, (row.population, row.task, row.run))]
+
+
 def accept(db: sqlite3.Connection, row: RoundRow) -> None:
     """Enter the manifest that a round accepted."""
     db.execute(
-        "UPDATE rounds SET state = ?, context = ?, previous = ?, manifest = ?, accept = ?, "
+        "UPDATE rounds SET state = ?, context = ?, previous = ?, run = ?, number = ?, plan = ?, "
+        "manifest = ?, accept = ?, "
         "opens = ?, closes = ?, deadline = ?, "
         "accepted_order = (SELECT COALESCE(MAX(accepted_order), 0) + 1 FROM rounds) "
         "WHERE key_hash = ? AND context IS NULL",
@@ -137,6 +152,9 @@ def accept(db: sqlite3.Connection, row: RoundRow) -> None:
             State.ACCEPTED,
             row.context,
             row.previous,
+            row.run,
+            row.number,
+            row.plan,
             row.manifest,
             row.accept,
             row.opens,

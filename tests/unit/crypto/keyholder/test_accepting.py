@@ -68,11 +68,6 @@ def test_the_same_manifest_gets_the_same_bytes(federation: Federation) -> None:
             RoundError,
             r"\(set-b\) is experimental",
         ),
-        (
-            {"plan": piece_plan(bands=2, separation=2, rounds=4), "run": "r"},
-            RoundError,
-            "noise over bands=2 rounds",
-        ),
         ({"epsilon": None}, RoundError, "no ε"),
         ({"epsilon": 0.5}, RoundError, "states ε = 0.5, but its plan costs"),
     ],

@@ -45,6 +45,7 @@ IN_A_ROUND = (
     PersistPoint.FOLDER_ERASED,
 )
 ELSEWHERE = {
+    PersistPoint.NOISE,  # test_runs
     PersistPoint.ABORTED,
     PersistPoint.STOPPED,
     PersistPoint.SHARE_CHARGE,
