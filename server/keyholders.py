@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from crypto.errors import RoundError, WireError
+from crypto.errors import RoundError, SealError, WireError
 from crypto.opening import MEDIA_TYPE
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def ask_all(holders: Sequence[HolderEndpoint], ask: Callable[[HolderEndpoint], T
         for number, future in asked.items():
             try:
                 found[number] = future.result()
-            except (httpx.HTTPError, WireError, RoundError) as error:
+            except (httpx.HTTPError, WireError, RoundError, SealError) as error:
                 refusals[number] = f"{type(error).__name__}: {error}"
     return Answers(found=found, refusals=refusals)
 

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crypto.acceptance import check_accepts
-from crypto.ballot import UploadList, check_votes, release_hash
+from crypto.acceptance import Accept, check_accepts
+from crypto.ballot import UploadList, Vote, check_votes, release_hash
 from crypto.errors import RoundError, WireError
 from crypto.ingest import MAX_BATCH, Batch, Receipt, Submission
 from crypto.round_key import RoundKey, RoundKeyRequest
 from crypto.sums.interface import HOLDERS, SecureSum
 from crypto.sums.sizes import sealed_sizes
-from crypto.update import PartSum
+from crypto.update import PartSum, SealedUpdate
 from crypto.upload import Role, Upload
 from crypto.wire import SignedRecord, pack_frames, public_bytes, unpack_frames
 from server.exchange import sealed_of
@@ -64,7 +64,9 @@ class Voting:
         manifest = planned.record.to_bytes()
 
         def ask(holder: HolderEndpoint) -> SignedRecord:
-            return SignedRecord.from_bytes(holder.call("/v1/accept", manifest))
+            record = SignedRecord.from_bytes(holder.call("/v1/accept", manifest))
+            Accept.verify(record, holder.identity)
+            return record
 
         records = ask_each(self.holders, ask, step="accepting the manifest")
         check_accepts(records, [holder.identity for holder in self.holders], planned.context)
@@ -86,9 +88,12 @@ class Voting:
         missing = [h for h in self.holders if public_bytes(h.identity) not in here]
         if not missing:
             return
-        answers = ask_each(missing, lambda h: h.call("/v1/entry", request), step="adding noise")
-        for holder, answer in zip(missing, answers, strict=True):
-            _keep_entry(holder, answer, planned, scheme, journal)
+
+        def ask(holder: HolderEndpoint) -> tuple[Waiting, SealedUpdate]:
+            return _entry_of(holder, holder.call("/v1/entry", request), planned, scheme)
+
+        for item, sealed in ask_each(missing, ask, step="adding noise"):
+            journal.put(item, sealed)
 
     def ingest(self, planned: PlannedRound, journal: Journal) -> Counter[str]:
         """Hand every waiting upload to every key holder; drop what one of them excludes.
@@ -134,7 +139,9 @@ class Voting:
         request = pack_frames([planned.context.encode(), commit.to_bytes(), upload_list.to_bytes()])
 
         def ask(holder: HolderEndpoint) -> SignedRecord:
-            return SignedRecord.from_bytes(holder.call("/v1/vote", request))
+            record = SignedRecord.from_bytes(holder.call("/v1/vote", request))
+            Vote.verify(record, holder.identity)
+            return record
 
         records = ask_each(self.holders, ask, step="voting on the list")
         identities = [holder.identity for holder in self.holders]
@@ -169,13 +176,10 @@ def propose(planned: PlannedRound, commit_uploads: Sequence[str], journal: Journ
     return UploadList(context=planned.context, uploads=tuple(sorted([*commit_uploads, *entries])))
 
 
-def _keep_entry(
-    holder: HolderEndpoint,
-    answer: bytes,
-    planned: PlannedRound,
-    scheme: SecureSum,
-    journal: Journal,
-) -> None:
+def _entry_of(
+    holder: HolderEndpoint, answer: bytes, planned: PlannedRound, scheme: SecureSum
+) -> tuple[Waiting, SealedUpdate]:
+    """A key holder's noise entry, if it is its own, for this round, and well-formed."""
     frames = unpack_frames(answer, count=2 + HOLDERS, max_frame=_MAX_PART)
     header = SignedRecord.from_bytes(frames[0])
     sealed = sealed_of(header, tuple(frames[2:]), frames[1])
@@ -185,7 +189,7 @@ def _keep_entry(
     if (upload.role, upload.sender, upload.context, upload.scheme) != own:
         raise RoundError(f"Key holder {holder.number} sent something else than its noise entry.")
     scheme.check(sealed)
-    journal.put(Waiting(upload=upload, header=header, grants=b"", token_ids=()), sealed)
+    return Waiting(upload=upload, header=header, grants=b"", token_ids=()), sealed
 
 
 def _hand_over(

@@ -174,9 +174,19 @@ class Scene:
     def run(
         self, grid: FakeGrid | None = None, *, round_id: str = "round-1", **changes: Any
     ) -> Release:
+        return self.run_plan(self.plan, grid, round_id=round_id, **changes)
+
+    def run_plan(
+        self,
+        made: PrivacyPlan,
+        grid: FakeGrid | None = None,
+        *,
+        round_id: str = "round-1",
+        **changes: Any,
+    ) -> Release:
         federation = replace(self.federation, **changes)
         return run_round(
-            grid or self.grid(), self.members, TASK, self.plan, federation, round_id=round_id
+            grid or self.grid(), self.members, TASK, made, federation, round_id=round_id
         )
 
     @property
