@@ -99,11 +99,19 @@ class PieceLayer:
         if len(holders) != len(parts) or len(parts) < THRESHOLD:
             raise SealError(f"Expected part sums of {THRESHOLD} or {HOLDERS} different holders.")
         sums: dict[int, WordArray] = {}
+        told: dict[int, int] = {}
+        pairs = []
         for part in parts:
             both = self._words(part)
             for number, words in zip(held(part.holder), both, strict=True):
                 if not np.array_equal(sums.setdefault(number, words), words):
-                    raise SealError("Two part sums contradict each other; the round is void.")
+                    pairs.append(f"{told[number]} and {part.holder}")
+                told.setdefault(number, part.holder)
+        if pairs:
+            raise SealError(
+                f"The part sums of key holders {', '.join(pairs)} contradict each other; the round "
+                "is void. One who is in every pair, of three that answered, is who lied."
+            )
         return sums[1] + sums[2] + sums[3]
 
     def _words(self, part: PartSum) -> WordArray:
