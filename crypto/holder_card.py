@@ -12,7 +12,7 @@ from typing import Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import InvalidInputError, WireError
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.sums.share_sum.parameters import PUBLIC_CONTEXT_MAX_BYTES, context_hash
 from crypto.wire import (
     SignedRecord,

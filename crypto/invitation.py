@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from crypto.errors import WireError
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import SignedRecord, pack_frames, unpack_frames
 
 _MAX_FRAME: Final = 1 << 22

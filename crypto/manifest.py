@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import WireError
-from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import SignedRecord, digest, get_float, get_int, get_str, get_strings
 
 RECORD_TYPE: Final = "manifest"

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from crypto.errors import WireError
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import SignedRecord, b64, get_int, get_str, require_fields, unb64
 
 REQUEST_TYPE: Final = "round-key-request"

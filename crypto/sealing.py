@@ -16,9 +16,10 @@ from crypto.holder_card import HolderCard
 from crypto.manifest import Manifest
 from crypto.round_key import RoundKey
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import HOLDERS, Scheme, SecureSum
+from crypto.sums.interface import SecureSum
 from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.scheme import PieceSum
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import SignedRecord
 
 _PIECED: Final[Mapping[Scheme, type[PieceSum] | type[CompactSum]]] = {

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from crypto.errors import WireError
 from crypto.grant_list import MAX_GRANTS, grants_hash, pack_grants, unpack_grants
-from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import SealedUpdate
 from crypto.wire import (
     SignedRecord,

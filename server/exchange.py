@@ -13,7 +13,7 @@ from flwr.serverapp import Grid
 
 from crypto.errors import WireError
 from crypto.invitation import Invitation
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.update import SealedUpdate
 from crypto.wire import SignedRecord, get_str, get_strings, parse_object
 

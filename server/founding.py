@@ -17,7 +17,7 @@ from consent.transport import check_address
 from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import read_secret, write_secret
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from server.home import CoordinatorHome, HolderAddress
 from server.schedule import TrainingPlan, schedule
 

@@ -20,7 +20,7 @@ from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard, parse_card
 from crypto.secret_file import read_secret, write_secret
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import b64, get_str, parse_object, parse_public_key, public_bytes
 from server.schedule import TrainingPlan
 

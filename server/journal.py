@@ -26,7 +26,7 @@ from pathlib import Path
 
 from crypto.errors import WireError
 from crypto.grant_list import MAX_GRANTS
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.update import SealedSum, SealedUpdate
 from crypto.upload import Role, Upload
 from crypto.wire import (

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from consent.tasks.task import Task
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError
-from crypto.manifest import NO_MANIFEST, Manifest
+from crypto.manifest import NO_MANIFEST, Manifest, context_of
 from crypto.round_key import RoundKey, RoundKeyRequest
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object
 from server.journal import Journal, write_durably
 from server.rounds import PlannedRound, RoundPlace, RoundTerms, plan_round
@@ -135,9 +135,13 @@ class Planner:
 
     def _found(self, record: SignedRecord, task: Task) -> PlannedRound:
         manifest = Manifest.verify(record, self.identity.public_key())
-        return PlannedRound(
+        found = PlannedRound(
             task=task, manifest=manifest, record=record, round_keys=self.journal.round_keys
         )
+        if self._previous(task) == manifest.previous:
+            # The power went between manifest and chain. Without this the next one would fork.
+            self._follow(task, found.context)
+        return found
 
     def _check_same(self, planned: PlannedRound, task: Task, plan: PrivacyPlan, spot: Spot) -> None:
         manifest = planned.manifest

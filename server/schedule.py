@@ -12,7 +12,7 @@ from consent.tasks.task import TaskName
 from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
 from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import get_float, get_int
 from server.artefacts.signal import item_item_verdict
 

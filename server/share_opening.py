@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from crypto.errors import RoundError, WireError
 from crypto.opening import OpenRequest, decode_part
-from crypto.sums.interface import THRESHOLD
+from crypto.sums.schemes import THRESHOLD
 from crypto.update import PartSum, SealedSum
 from crypto.wire import SignedRecord
 from server.keyholders import Answers, HolderEndpoint, ask_all

@@ -14,7 +14,8 @@ from crypto.ballot import UploadList, Vote, check_votes, release_hash
 from crypto.errors import RoundError, WireError
 from crypto.ingest import MAX_BATCH, Batch, Receipt, Submission
 from crypto.round_key import RoundKey, RoundKeyRequest
-from crypto.sums.interface import HOLDERS, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS
 from crypto.sums.sizes import sealed_sizes
 from crypto.update import PartSum, SealedUpdate
 from crypto.upload import Role, Upload

@@ -14,8 +14,9 @@ def coin(plan: PrivacyPlan, *, rng: SecureRandom) -> bool:
 
     Always true without sampling. With it, true with probability ``plan.sampling_rate`` (up to
     2**-53), independently for each shopper and round. Either way the client sends: an upload's
-    length, its header and its grants must not depend on the outcome, nor may it be stored, logged
-    or flipped again for a round that was started.
+    length, its header and its grants must not depend on the outcome, nor may it be stored or
+    logged. A client that seals a second time (a store whose shopper withdrew) flips anew: only one
+    of its two uploads can be in a sum, and which one is does not depend on any coin.
 
     Guarantee: the plan's ε for a sampled release holds for a shopper whose own client flips an
     honest coin and keeps it to itself. Nobody else can check that, and nobody else has to: a client

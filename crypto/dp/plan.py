@@ -26,7 +26,7 @@ from crypto.dp.rotation import padded
 from crypto.dp.rounding import squared_l2_bound
 from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
 from crypto.errors import PlanError, WireError
-from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import get_float, get_int, get_str
 
 

@@ -25,7 +25,7 @@ from crypto.holder_card import HolderCard
 from crypto.keyholder.peers import CARD_FILE, Peer, load_peers, read_card, set_peers
 from crypto.keyholder.pins import Pins
 from crypto.secret_file import read_secret, write_secret
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.wire import b64, get_int, parse_object, public_bytes
 

@@ -13,7 +13,7 @@ from crypto.keyholder.log import rounds, uploads, votes
 from crypto.keyholder.log.store import Log
 from crypto.keyholder.log.uploads import Blame
 from crypto.keyholder.register import Register
-from crypto.wire import b64
+from crypto.wire import b64, parse_object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def _round(
     return RoundOverview(
         task=row.task,
         round=row.round,
-        scheme="voted",
+        scheme=_scheme(row),
         state=row.state,
         context=row.context,
         clients=clients,
@@ -121,6 +121,14 @@ def _round(
         excluded=excluded,
         closes=row.closes,
     )
+
+
+def _scheme(row: rounds.RoundRow) -> str:
+    """The secure sum that the accepted manifest names."""
+    if row.manifest is None:
+        return ""
+    plan = parse_object(row.manifest_record.body, what="accepted manifest").get("plan")
+    return str(plan["scheme"]) if isinstance(plan, dict) else ""
 
 
 def _opened(holder: KeyHolder) -> list[RoundOverview]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from crypto.durable import flush
 from crypto.errors import InvalidInputError, RoundError, WireError
 from crypto.holder_card import HolderCard, parse_card
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import (
     SignedRecord,
     b64,

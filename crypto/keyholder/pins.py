@@ -11,7 +11,7 @@ from crypto.dp.rotation import MAX_DIMENSION
 from crypto.dp.widths import NoiseSet
 from crypto.errors import CohortTooSmallError, InvalidInputError, RoundError
 from crypto.manifest import Manifest
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import (
     b64,
     get_float,

@@ -13,9 +13,7 @@ import numpy.typing as npt
 from numpy import int64
 
 from crypto.dp.random import SecureRandom
-from crypto.sums.schemes import HOLDERS as HOLDERS
-from crypto.sums.schemes import THRESHOLD as THRESHOLD
-from crypto.sums.schemes import Scheme as Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import NoisedUpdate, PartSum, SealedSum, SealedUpdate
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.sums.compact_sum.parameters import body_bytes
-from crypto.sums.interface import HOLDERS, Scheme
 from crypto.sums.pieces.envelope import envelope_bytes
 from crypto.sums.pieces.length import piece_length
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, ciphertexts
 
 

@@ -21,7 +21,7 @@ from consent.purpose import Purpose
 from consent.tasks.task import Task, TaskName, parse_task
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import InvalidInputError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object
 from simulations.engine.choices import draw
 from simulations.engine.run import load

@@ -19,9 +19,10 @@ from crypto.dp.widths import NoiseSet
 from crypto.sums.compact_sum.mask import multipliers
 from crypto.sums.compact_sum.parameters import RING_DEGREE, SIGMA
 from crypto.sums.compact_sum.ring import Factor
-from crypto.sums.interface import HOLDERS, Scheme, SecureSum
+from crypto.sums.interface import SecureSum
 from crypto.sums.pieces.packing import unpack
 from crypto.sums.pieces.split import held
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import NOISE_DOOR, FloatArray, IntArray, NoisedUpdate, PartSum, SealedUpdate
 from crypto.upload import Role, sign_upload
 from crypto.wire import SignedRecord, public_bytes

@@ -12,7 +12,7 @@ import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.plan_terms import CORRUPT_HOLDERS
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.update import IntArray
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from simulations.attacks.piece_lab import PieceLab
 from simulations.attacks.pipeline import Lab
 from simulations.attacks.setting import Setting

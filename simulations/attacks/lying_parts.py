@@ -14,7 +14,7 @@ import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.update import FloatArray, IntArray, PartSum, SealedSum
 from simulations.attacks.coalition import besieged_plan, read_body, secret_sum
 from simulations.attacks.finding import Control, Finding

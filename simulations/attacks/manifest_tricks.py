@@ -20,7 +20,7 @@ from crypto.dp.widths import NoiseSet
 from crypto.invitation import Invitation
 from crypto.keyholder.peers import CARD_FILE
 from crypto.manifest import NO_MANIFEST, Manifest, context_of
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord
 from simulations.attacks.coalition import CORRUPT, HONEST, besieged_plan
 from simulations.attacks.finding import Finding

@@ -17,7 +17,7 @@ from crypto.dp.random import SecureRandom
 from crypto.keyholder.home import KeyHolder, Pins, create
 from crypto.keyholder.peers import Peer, set_peers
 from crypto.keyholder.station import Station
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import SignedRecord
 
 NOW: Final = 1_800_000_000

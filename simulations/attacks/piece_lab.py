@@ -9,12 +9,13 @@ import numpy as np
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.sealing import pieced_sum
-from crypto.sums.interface import HOLDERS, Scheme, SecureSum
+from crypto.sums.interface import SecureSum
 from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.pieces.open import HeldPieces, RoundSecret, open_envelope, sum_pieces
 from crypto.sums.pieces.packing import unpack
 from crypto.sums.pieces.split import WordArray
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import IntArray, PartSum, SealedSum, SealedUpdate
 from simulations.attacks.pipeline import CONTEXT, SENDER
 

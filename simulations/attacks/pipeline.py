@@ -18,7 +18,8 @@ from crypto.dp.random import SecureRandom
 from crypto.dp.rotation import Rotation
 from crypto.dp.rounding import round_update
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import HOLDERS, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS
 from crypto.update import (
     ClippedUpdate,
     FloatArray,

@@ -9,7 +9,7 @@ import numpy as np
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from simulations.attacks.audited import AuditedRun
 from simulations.attacks.finding import Finding
 from simulations.attacks.pipeline import CONTEXT, Pipeline

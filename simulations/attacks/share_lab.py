@@ -8,7 +8,7 @@ import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.sums.share_sum import packing, shamir
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.sums.share_sum.parameters import CIPHERTEXT_BYTES, SLOTS, context_hash

@@ -9,7 +9,7 @@ from crypto.commit import Commit, CommittedUpload
 from crypto.dp.plan import PrivacyPlan
 from crypto.manifest import context_of
 from crypto.opening import OpenRequest
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.sums.share_sum.scheme import ShareSum
 from server.rounds import PlannedRound, require_cohort
 from simulations.attacks.coalition import HONEST, SYBILS, besieged_plan

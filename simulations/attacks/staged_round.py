@@ -14,7 +14,8 @@ from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of
 from crypto.opening import decode_part
 from crypto.sealing import pieced_sum, round_public_keys
-from crypto.sums.interface import HOLDERS, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS
 from crypto.update import FloatArray, IntArray, NoisedUpdate, PartSum, SealedUpdate
 from crypto.upload import Upload
 from crypto.wire import SignedRecord, unpack_frames

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from server.collect import Progress
 from simulations.attacks.audited import AuditedRun, load_run
 from simulations.attacks.finding import Finding

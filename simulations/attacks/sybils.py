@@ -8,7 +8,7 @@ import numpy as np
 
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import FloatArray
 from simulations.attacks.coalition import COALITION, SYBILS, Besieged, besiege, besieged_plan
 from simulations.attacks.finding import Control, Finding

@@ -38,7 +38,7 @@ from consent.service.tokens import token_hash
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan
 from crypto.manifest import Manifest, context_of
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import b64
 from simulations.bench.consent_bulk import Bulk, bulk
 from simulations.bench.consent_world import (

@@ -28,8 +28,7 @@ from consent.service.settings import Settings, create_home
 from consent.tasks.task import TaskName
 from crypto.dp.plan_terms import MAX_DELTA
 from crypto.keyholder.home import KeyHolder, Pins, create
-from crypto.sums.interface import HOLDERS
-from crypto.sums.schemes import Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import parse_public_key
 from server.collect import Progress
 from server.home import CoordinatorHome, HolderAddress

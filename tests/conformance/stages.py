@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from crypto.sealing import pieced_sum, round_public_keys
-from crypto.sums.interface import HOLDERS, Scheme, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import IntArray, NoisedUpdate, PartSum, SealedSum, SealedUpdate
 from tests.unit.crypto.samples import (
     SENDER,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS, THRESHOLD, Scheme, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS, THRESHOLD, Scheme
 from crypto.update import NoisedUpdate, PartSum, SealedSum, SealedUpdate
 from tests.conformance.stages import CONTEXT, STAGES, Stage, seal
 from tests.unit.crypto.samples import SENDER, generator, noised

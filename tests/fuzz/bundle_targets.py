@@ -8,7 +8,7 @@ from crypto.ingest import Batch
 from crypto.invitation import Invitation
 from crypto.keyholder.entry import parse_request
 from crypto.opening import OpenRequest, decode_part, encode_part
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 from crypto.update import PartSum
 from crypto.upload import Upload
 from crypto.wire import SignedRecord, digest, pack_frames, unpack_frames

@@ -28,7 +28,7 @@ from crypto.ingest import Batch, Submission
 from crypto.invitation import Invitation
 from crypto.opening import OpenRequest, decode_part
 from crypto.sealing import round_public_keys
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.upload import Upload, sign_upload
 from crypto.wire import SignedRecord, canonical, digest, pack_frames, parse_object, unpack_frames
 from tests.unit.crypto.messages import CONTEXT, PART, Message, messages

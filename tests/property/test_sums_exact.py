@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crypto.dp.rotation import padded
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.sums.share_sum.packing import pack, unpack
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS
 from tests.conformance.stages import CONTEXT, STAGES, seal

@@ -6,8 +6,8 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.dp.random import SecureRandom
-from crypto.sums.interface import HOLDERS
 from crypto.sums.pieces.open import RoundSecret
+from crypto.sums.schemes import HOLDERS
 from crypto.wire import public_bytes, thumbprint
 from tests.vectors.document import Document, packed
 

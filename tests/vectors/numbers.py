@@ -7,8 +7,8 @@ from crypto.dp.rotation import Rotation, padded
 from crypto.dp.rounding import l1_bound, round_update, squared_l2_bound
 from crypto.dp.widths import FieldLayout, NoiseSet, layout_of
 from crypto.sums.compact_sum.mask import multipliers
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.packing import pack, unpack
+from crypto.sums.schemes import Scheme
 from crypto.update import ClippedUpdate
 from crypto.wire import digest
 from tests.vectors.document import Document, sha256

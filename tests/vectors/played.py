@@ -16,7 +16,8 @@ from crypto.manifest import Manifest, context_of
 from crypto.opening import encode_part
 from crypto.round_key import RoundKey, RoundKeyRequest
 from crypto.sealing import pieced_sum
-from crypto.sums.interface import HOLDERS, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import HOLDERS
 from crypto.update import IntArray, PartSum, SealedUpdate
 from crypto.upload import Role, Upload, sign_upload
 from crypto.wire import SignedRecord, digest, thumbprint

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS, SecureSum
+from crypto.sums.interface import SecureSum
 from crypto.sums.pieces.envelope import RoundPublicKey, envelope_info
 from crypto.sums.pieces.open import HeldPieces, open_envelope
 from crypto.sums.pieces.split import held
+from crypto.sums.schemes import HOLDERS
 from crypto.update import IntArray, SealedUpdate
 from crypto.wire import digest, unb64
 from tests.unit.crypto.samples import noised

@@ -8,11 +8,11 @@ from crypto.dp.widths import NoiseSet, layout_of
 from crypto.sums.compact_sum.mask import multipliers
 from crypto.sums.compact_sum.ring import Factor
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import HOLDERS, Scheme
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.pieces.open import sum_pieces
 from crypto.sums.pieces.packing import pack
 from crypto.sums.pieces.scheme import PieceSum
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import PartSum, SealedUpdate
 from tests.vectors.document import Document, packed, sha256, small
 from tests.vectors.keys import stream

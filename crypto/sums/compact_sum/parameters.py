@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from crypto.dp.widths import GUARD_BITS, FieldLayout
-from crypto.sums.interface import HOLDERS
 from crypto.sums.pieces.length import SECRET_LENGTH
+from crypto.sums.schemes import HOLDERS
 
 RING_DEGREE: Final = SECRET_LENGTH
 SIGMA: Final = 8.0

@@ -33,12 +33,12 @@ from crypto.sums.compact_sum.parameters import (
     body_bytes,
 )
 from crypto.sums.compact_sum.ring import Factor
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.layer import PieceLayer
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.pieces.packing import below_guard, pack, unpack
 from crypto.sums.pieces.split import WordArray
+from crypto.sums.schemes import Scheme
 from crypto.update import IntArray, NoisedUpdate, PartSum, SealedSum, SealedUpdate
 
 _ERROR: Final = DiscreteGaussian(SIGMA)

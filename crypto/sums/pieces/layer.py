@@ -6,10 +6,10 @@ import numpy as np
 
 from crypto.dp.random import SecureRandom
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS, THRESHOLD, Scheme
 from crypto.sums.pieces.commitment import commitment
 from crypto.sums.pieces.envelope import RoundPublicKey, envelope_bytes, hash_bytes, seal_envelope
 from crypto.sums.pieces.split import PIECES, WordArray, held, split
+from crypto.sums.schemes import HOLDERS, THRESHOLD, Scheme
 from crypto.update import PartSum, SealedSum, SealedUpdate
 
 

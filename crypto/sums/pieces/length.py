@@ -4,7 +4,7 @@ from typing import Final
 
 from crypto.dp.widths import FieldLayout
 from crypto.errors import SealError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 
 # The degree of compact sum's ring: what it shares in pieces is one secret polynomial, whatever the
 # length of the vector.

@@ -12,11 +12,11 @@ from crypto.dp.random import SecureRandom
 from crypto.dp.rotation import padded
 from crypto.dp.widths import FieldLayout
 from crypto.errors import SealError
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.layer import PieceLayer
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.pieces.packing import pack, unpack
+from crypto.sums.schemes import Scheme
 from crypto.update import IntArray, NoisedUpdate, PartSum, SealedSum, SealedUpdate
 
 

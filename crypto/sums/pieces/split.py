@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from crypto.dp.random import SecureRandom
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS
+from crypto.sums.schemes import HOLDERS
 
 WordArray = npt.NDArray[np.uint32]
 

@@ -16,7 +16,7 @@ import tenseal as ts
 from crypto.dp.random import SecureRandom
 from crypto.dp.rotation import padded
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS, THRESHOLD, Scheme
+from crypto.sums.schemes import HOLDERS, THRESHOLD, Scheme
 from crypto.sums.share_sum import ciphertext, packing, shamir
 from crypto.sums.share_sum.context import load_public
 from crypto.sums.share_sum.parameters import MAX_ADDITIONS, SLOTS, ciphertexts

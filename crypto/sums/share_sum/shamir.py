@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crypto.dp.random import SecureRandom
 from crypto.errors import SealError
-from crypto.sums.interface import HOLDERS, THRESHOLD
+from crypto.sums.schemes import HOLDERS, THRESHOLD
 from crypto.sums.share_sum.parameters import PLAIN_MODULUS
 
 IntArray = npt.NDArray[np.int64]

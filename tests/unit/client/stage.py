@@ -17,7 +17,7 @@ from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of
 from crypto.sealing import secure_sum
-from crypto.sums.interface import HOLDERS, Scheme
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.update import PartSum, SealedSum, SealedUpdate
 from crypto.upload import Upload
 from crypto.wire import SignedRecord

@@ -13,7 +13,7 @@ from client.register import joined_rounds
 from crypto.errors import ConsentError, FedcartError, RoundError, WireError
 from crypto.invitation import Invitation
 from crypto.manifest import context_of
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.upload import Upload
 from crypto.wire import thumbprint
 from server.exchange import Reply, Sent, ask, parse_upload, round_content

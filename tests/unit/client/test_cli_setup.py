@@ -10,7 +10,7 @@ from client import enrol
 from client.home import ClientHome
 from consent.purpose import Category, ConsentState, Decision, Purpose
 from crypto.holder_card import parse_card
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import b64, pack_frames, parse_public_key, public_bytes, thumbprint
 from tests.unit.client.shop import Shop, go_away, left, mode
 

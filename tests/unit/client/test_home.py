@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from client.home import ClientHome, ClientKind, Trust, _card
 from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import b64, thumbprint
 from tests.unit.client.stage import CATALOGUE, make_trust
 from tests.unit.crypto.samples import cards, holder_key, signer

@@ -17,7 +17,7 @@ from client.participate import contribute
 from client.register import joined_rounds
 from crypto.errors import ConsentError, RoundError
 from crypto.grant_list import pack_grants
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import SealedUpdate
 from crypto.upload import sign_upload
 from tests.unit.client.stage import Party, invite, make_client, make_manifest

@@ -21,7 +21,7 @@ from crypto.dp.plan_terms import Sampling
 from crypto.errors import ConsentError, InvalidInputError, RoundError
 from crypto.grant import ParticipationGrant
 from crypto.manifest import Manifest, context_of
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.upload import Role, Upload
 from tests.unit.client.stage import (
     Party,

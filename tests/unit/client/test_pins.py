@@ -16,7 +16,7 @@ from crypto.errors import InvalidInputError, RoundError, SealError, WireError
 from crypto.invitation import Invitation
 from crypto.manifest import Manifest
 from crypto.round_key import PUBLIC_BYTES
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from tests.unit.client.stage import TASK, invite, make_client, make_manifest, make_trust, sign
 from tests.unit.consent.harness import Stage
 from tests.unit.crypto.samples import (

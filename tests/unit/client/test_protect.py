@@ -16,7 +16,8 @@ from crypto.dp.widths import NoiseSet
 from crypto.errors import SealError
 from crypto.manifest import Manifest, context_of
 from crypto.sealing import secure_sum
-from crypto.sums.interface import Scheme, SecureSum
+from crypto.sums.interface import SecureSum
+from crypto.sums.schemes import Scheme
 from crypto.sums.sizes import sealed_sizes
 from crypto.update import RawUpdate, ReleasedSum, SealedUpdate
 from server.rounds import PlannedRound, release

@@ -21,7 +21,7 @@ from client.participate import contribute
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
 from crypto.invitation import Invitation
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.sums.sizes import sealed_sizes
 from server.exchange import ask, round_content
 from simulations.engine.grid import InProcessGrid

@@ -17,9 +17,9 @@ from crypto.holder_card import HolderCard
 from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of
 from crypto.round_key import RoundKey
-from crypto.sums.interface import HOLDERS, Scheme
 from crypto.sums.pieces.length import piece_length
 from crypto.sums.pieces.open import RoundSecret, open_envelope, sum_pieces
+from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.sums.share_sum.open import OpeningKey
 from crypto.sums.share_sum.parameters import context_hash
 from crypto.sums.share_sum.scheme import ShareSum

@@ -11,7 +11,7 @@ from crypto.commit import Commit, CommittedUpload
 from crypto.errors import WireError
 from crypto.manifest import Manifest, context_of
 from crypto.opening import OpenRequest, decode_part, encode_part
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import PartSum
 from crypto.wire import SignedRecord, digest
 from tests.unit.crypto.samples import commit, manifest, plan, signer, voted_manifest

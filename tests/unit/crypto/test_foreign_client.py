@@ -13,7 +13,7 @@ from crypto.dp.plan import PrivacyPlan
 from crypto.dp.rounding import squared_l2_bound
 from crypto.invitation import Invitation
 from crypto.opening import decode_part
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import PartSum, SealedUpdate
 from crypto.upload import Upload
 from crypto.wire import SignedRecord, unpack_frames

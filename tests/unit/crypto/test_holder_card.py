@@ -8,7 +8,7 @@ import pytest
 from crypto.errors import InvalidInputError, WireError
 from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.invitation import Invitation
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.sums.share_sum.parameters import PUBLIC_CONTEXT_MAX_BYTES, context_hash
 from crypto.wire import SignedRecord, b64, pack_frames, public_bytes
 from tests.unit.crypto.messages import good

@@ -11,8 +11,8 @@ from crypto.errors import SealError, WireError
 from crypto.round_key import PUBLIC_BYTES, RoundKey, RoundKeyRequest
 from crypto.sealing import round_public_keys, secure_sum
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.scheme import PieceSum
+from crypto.sums.schemes import Scheme
 from crypto.sums.share_sum.scheme import ShareSum
 from crypto.wire import SignedRecord, b64
 from tests.unit.crypto.messages import REQUEST, good

@@ -8,7 +8,7 @@ import pytest
 
 from crypto.errors import WireError
 from crypto.grant_list import MAX_GRANTS, pack_grants
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import SealedUpdate
 from crypto.upload import Role, Upload, body_hash, sender_key, share_hash, sign_upload
 from crypto.wire import SignedRecord, b64, digest, public_bytes, thumbprint

@@ -25,7 +25,7 @@ from crypto.keyholder.home import KeyHolder
 from crypto.keyholder.peers import Peer
 from crypto.keyholder.service import app_of
 from crypto.keyholder.station import Station
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.upload import sign_upload
 from crypto.wire import SignedRecord, b64, public_bytes, thumbprint
 from server.cohort import Member

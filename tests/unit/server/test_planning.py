@@ -216,7 +216,7 @@ STEPS: list[tuple[type, str]] = [
 
 
 @pytest.mark.parametrize("moment", [before, after])
-@pytest.mark.parametrize(("owner", "name"), STEPS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("owner", "name"), STEPS, ids=str)
 def test_a_crash_at_any_step_leads_to_the_same_documents(
     bureau: Bureau,
     monkeypatch: pytest.MonkeyPatch,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consent.tasks.task import PopularityTask
 from crypto.dp.plan import PrivacyPlan
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord
 from simulations.attacks.audited import RELEASES, AuditedRelease, AuditedRun
 from simulations.attacks.pipeline import CONTEXT, Pipeline

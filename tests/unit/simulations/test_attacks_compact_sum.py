@@ -14,7 +14,7 @@ from crypto.errors import SealError
 from crypto.keyholder import accepting, entry, judging, voting
 from crypto.sums.compact_sum import scheme as compact
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import NOISE_DOOR, NoisedUpdate
 from simulations.attacks import (
     chosen_body,

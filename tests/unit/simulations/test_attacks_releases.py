@@ -9,7 +9,7 @@ import pytest
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from simulations.attacks import (
     dropouts,
     leak_probe,

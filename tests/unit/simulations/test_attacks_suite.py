@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from crypto.errors import InvalidInputError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from simulations.attacks import cli, suite
 from simulations.attacks.audited import load_run
 from simulations.attacks.finding import Control, Finding

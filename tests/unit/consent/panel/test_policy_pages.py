@@ -13,7 +13,7 @@ from consent.service.rounds import service
 from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.dp.plan_terms import Sampling
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from tests.unit.consent.harness import TASK, Stage
 from tests.unit.consent.panel.conftest import Visitor, shopper_of
 from tests.unit.consent.panel.test_languages import texts

@@ -23,7 +23,7 @@ from crypto.dp.plan_terms import Sampling
 from crypto.dp.smoothing import MAX_EXCESS, banded_excess
 from crypto.dp.widths import NoiseSet
 from crypto.errors import PlanError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from tests.unit.crypto import samples
 from tests.unit.crypto.samples import generator
 

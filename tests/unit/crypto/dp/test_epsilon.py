@@ -15,7 +15,7 @@ from crypto.dp.accounting import ORDERS
 from crypto.dp.conversion import device_epsilon
 from crypto.dp.plan import PrivacyPlan, calibrate
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 
 DIMENSION, DELTA = 131_072, 1e-6
 TARGETS = [1.0, 4.0, 8.0]

@@ -13,7 +13,7 @@ from crypto.dp.noise import add_centred_noise, add_noise, holder_noise
 from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.dp.rotation import Rotation
 from crypto.dp.widths import NoiseSet
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import ClippedUpdate, RawUpdate, RoundedUpdate
 from tests.unit.crypto import samples
 from tests.unit.crypto.samples import generator

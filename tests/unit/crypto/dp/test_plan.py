@@ -17,7 +17,7 @@ from crypto.dp.rotation import Rotation
 from crypto.dp.rounding import round_update
 from crypto.dp.widths import NoiseSet
 from crypto.errors import PlanError, WireError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 from crypto.update import RawUpdate, RoundedUpdate
 from crypto.wire import canonical
 from tests.unit.crypto import samples

@@ -8,7 +8,7 @@ from scipy.stats import norm, skellam
 
 from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
 from crypto.errors import PlanError
-from crypto.sums.interface import Scheme
+from crypto.sums.schemes import Scheme
 
 A, B = NoiseSet.SKELLAM, NoiseSet.CENTRED_GAUSSIAN
 

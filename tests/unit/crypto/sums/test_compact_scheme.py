@@ -25,8 +25,8 @@ from crypto.sums.compact_sum.parameters import (
 )
 from crypto.sums.compact_sum.ring import Factor
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.split import expand
+from crypto.sums.schemes import Scheme
 from crypto.update import SealedUpdate
 from tests.unit.crypto.samples import generator, noised
 from tests.unit.crypto.sums.big_ring import DEGREE, product

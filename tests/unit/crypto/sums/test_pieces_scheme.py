@@ -9,11 +9,12 @@ import pytest
 from crypto.dp.widths import FieldLayout
 from crypto.errors import SealError
 from crypto.sums.compact_sum.scheme import CompactSum
-from crypto.sums.interface import Scheme, SecureSum
+from crypto.sums.interface import SecureSum
 from crypto.sums.pieces.envelope import RoundPublicKey
 from crypto.sums.pieces.open import CommitmentError
 from crypto.sums.pieces.scheme import PieceSum
 from crypto.sums.pieces.split import held
+from crypto.sums.schemes import Scheme
 from crypto.update import PartSum, SealedSum
 from tests.unit.crypto.samples import generator, noised
 from tests.unit.crypto.sums.pieced import (

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from scipy.stats import chisquare
 
 from crypto.errors import SealError
-from crypto.sums.interface import Scheme
 from crypto.sums.pieces.commitment import commitment
 from crypto.sums.pieces.length import SECRET_LENGTH, piece_length
 from crypto.sums.pieces.split import expand, held, piece_bytes, split
+from crypto.sums.schemes import Scheme
 from tests.unit.crypto.samples import generator
 from tests.unit.crypto.sums.pieced import COMPACT_B, CONTEXT, PIECE_A, PIECE_B, SENDER
 
