@@ -30,6 +30,8 @@ _MAX_BODY = MAX_SHARE_BYTES + (64 << 20)
 _MAX_INGEST = MAX_BATCH_BYTES + (1 << 20)
 _RECORD_TYPE: Final = "application/vnd.fedcart.record+json"
 _PROBLEM_TYPE: Final = "application/problem+json"
+_FIRST_TRIES: Final = 20
+_TRY_AGAIN_S: Final = 1.0
 _logger = logging.getLogger("fedcart.keyholder")
 
 # What a route does with the bytes that it is sent.
@@ -56,8 +58,10 @@ def app_of(station: Station) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # Peers may start at the same time and ask back; nobody waits for them here.
-        threading.Thread(target=_ask_peers, args=(station,), daemon=True).start()
+        ended = threading.Event()
+        threading.Thread(target=_ask_peers, args=(station, ended), daemon=True).start()
         yield
+        ended.set()
 
     holder = station.holder
     app = FastAPI(title=f"fedcart key holder {holder.number}", openapi_url=None, lifespan=lifespan)
@@ -93,13 +97,17 @@ def app_of(station: Station) -> FastAPI:
     return app
 
 
-def _ask_peers(station: Station) -> None:
-    try:
-        reason = station.check_peers()
-    except Exception as error:  # it is only a first try: the first vote asks again
-        reason = type(error).__name__
-    if reason is not None:
-        _logger.warning("not voting yet: %s", reason)
+def _ask_peers(station: Station, ended: threading.Event) -> None:
+    """Ask until peers have started too; whoever runs this is told only if they stay away."""
+    reason: str | None = None
+    for _ in range(_FIRST_TRIES):
+        try:
+            reason = station.check_peers()
+        except Exception as error:  # these are only first tries: the first vote asks again
+            reason = type(error).__name__
+        if reason is None or ended.wait(_TRY_AGAIN_S):
+            return
+    _logger.warning("not voting yet: %s", reason)
 
 
 def _round_keys(station: Station) -> Step:
