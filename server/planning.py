@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from consent.tasks.task import Task
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError
-from crypto.manifest import NO_MANIFEST, Manifest, context_of
+from crypto.manifest import NO_MANIFEST, Manifest
 from crypto.round_key import RoundKey, RoundKeyRequest
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object

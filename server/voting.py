@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crypto.acceptance import Accept, check_accepts
+from crypto.acceptance import Accept
 from crypto.ballot import UploadList, Vote, check_votes, release_hash
 from crypto.errors import RoundError, WireError
 from crypto.ingest import MAX_BATCH, Batch, Receipt, Submission
@@ -66,12 +66,12 @@ class Voting:
 
         def ask(holder: HolderEndpoint) -> SignedRecord:
             record = SignedRecord.from_bytes(holder.call("/v1/accept", manifest))
-            Accept.verify(record, holder.identity)
+            wanted = Accept(holder=holder.number, context=planned.context)
+            if Accept.verify(record, holder.identity) != wanted:
+                raise WireError("An accept is another key holder's, or for another round.")
             return record
 
-        records = ask_each(self.holders, ask, step="accepting the manifest")
-        check_accepts(records, [holder.identity for holder in self.holders], planned.context)
-        return records
+        return ask_each(self.holders, ask, step="accepting the manifest")
 
     def fetch_entries(self, planned: PlannedRound, scheme: SecureSum, journal: Journal) -> None:
         """Fetch every key holder's noise entry that is not in the journal yet.
@@ -141,7 +141,9 @@ class Voting:
 
         def ask(holder: HolderEndpoint) -> SignedRecord:
             record = SignedRecord.from_bytes(holder.call("/v1/vote", request))
-            Vote.verify(record, holder.identity)
+            vote = Vote.verify(record, holder.identity)
+            if (vote.holder, vote.context) != (holder.number, planned.context):
+                raise WireError("A vote is another key holder's, or for another round.")
             return record
 
         records = ask_each(self.holders, ask, step="voting on the list")
