@@ -4,6 +4,7 @@
     ├── InvalidInputError      something from outside is not what it must be (exit code 2)
     │   └── WireError          foreign bytes did not parse or verify
     ├── PlanError              a privacy plan contradicts itself or can't hold its promise
+    │   └── NarrowNoiseError
     ├── ConsentError           no standing consent, or the consent service can't say
     ├── RoundError             a round can't go on; nothing was released
     │   └── CohortTooSmallError
@@ -29,6 +30,10 @@ class WireError(InvalidInputError):
 
 class PlanError(FedcartError):
     """A privacy plan contradicts itself or cannot hold its promise."""
+
+
+class NarrowNoiseError(PlanError):
+    """Noise that is too narrow for integers to be accounted as it is; a wider one would do."""
 
 
 class ConsentError(FedcartError):

@@ -25,7 +25,7 @@ from crypto.dp.plan_terms import (
 from crypto.dp.rotation import padded
 from crypto.dp.rounding import squared_l2_bound
 from crypto.dp.widths import FieldLayout, NoiseSet, alignment_tail, layout_of, skellam_tail
-from crypto.errors import PlanError, WireError
+from crypto.errors import NarrowNoiseError, PlanError, WireError
 from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import get_float, get_int, get_str
 
@@ -277,7 +277,11 @@ def calibrate(
         }
 
     def cost(noise: float) -> float:
-        releases = [release for plan in at(noise).values() for release in plan.releases()]
+        try:
+            planned = at(noise)
+        except NarrowNoiseError:
+            return math.inf  # a wider noise is looked for, as if this one cost too much
+        releases = [release for plan in planned.values() for release in plan.releases()]
         return epsilon(releases, delta=delta)
 
     low, high = 1e-3, 1.0

@@ -10,7 +10,7 @@ from crypto.dp.plan_terms import MAX_CLIENT_NOISE, MAX_DELTA, SCALES, Sampling
 from crypto.dp.rotation import MAX_DIMENSION
 from crypto.dp.smoothing import MAX_EXCESS
 from crypto.dp.widths import NoiseSet
-from crypto.errors import PlanError
+from crypto.errors import NarrowNoiseError, PlanError
 
 if TYPE_CHECKING:
     from crypto.dp.plan import PrivacyPlan
@@ -86,7 +86,7 @@ def _noise(plan: "PrivacyPlan") -> None:
 
 def _integers(plan: "PrivacyPlan") -> None:
     if plan.private and not integer_excess(plan) <= MAX_EXCESS:
-        raise PlanError(
+        raise NarrowNoiseError(
             f"With noise_multiplier={plan.noise_multiplier:g} at scale={plan.scale} set B's noise "
             f"is too narrow for integers: they may cost {integer_excess(plan):.1e} beyond the "
             f"accounted divergence, at most {MAX_EXCESS:g} is left out; raise either, or "
@@ -119,12 +119,12 @@ def _bands(plan: "PrivacyPlan") -> None:
         plan.separation >= plan.bands,
         f"separation={plan.separation} >= bands={plan.bands}",
     )
-    _require(
-        not plan.private or integer_excess(plan) <= MAX_EXCESS,
-        f"noise_multiplier={plan.noise_multiplier:g} to be larger: banded noise this narrow may "
-        f"cost {integer_excess(plan):.1e} beyond the accounted divergence, at most {MAX_EXCESS:g} "
-        "is left out",
-    )
+    if plan.private and not integer_excess(plan) <= MAX_EXCESS:
+        raise NarrowNoiseError(
+            f"Expected noise_multiplier={plan.noise_multiplier:g} to be larger: banded noise this "
+            f"narrow may cost {integer_excess(plan):.1e} beyond the accounted divergence, at most "
+            f"{MAX_EXCESS:g} is left out."
+        )
 
 
 def _fields(plan: "PrivacyPlan") -> None:
