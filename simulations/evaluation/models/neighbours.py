@@ -3,6 +3,8 @@
 Both need one place that holds all histories, which is what a federation does without.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -32,13 +34,27 @@ def tifu_knn(
     """
 
     def fit(fold: Fold) -> Scorer:
-        vectors = matrix(fold, lambda history: _decayed(history, group, within, across))
+        vectors, near = _neighbourhood(fold, group, within, across, neighbours)
         rows = rows_of_tested(fold)
-        near = _nearest(vectors, rows, neighbours)
-        mixed = (own * vectors[rows] + (1.0 - own) * (near @ vectors)).tocsr()
-        return lambda part: mixed[part].toarray()
+
+        def scores(part: slice) -> FloatArray:
+            others: FloatArray = (near[part] @ vectors).toarray()
+            mine: FloatArray = vectors[rows[part]].toarray()
+            return own * mine + (1.0 - own) * others
+
+        return scores
 
     return fit
+
+
+# How her own vector weighs against the neighbours' does not move who the neighbours are.
+@lru_cache(maxsize=2)
+def _neighbourhood(
+    fold: Fold, group: int, within: float, across: float, count: int
+) -> tuple[sp.csr_array, sp.csr_array]:
+    """All TIFU vectors, and 1 / count at the nearest others of each tested shopper."""
+    vectors = matrix(fold, lambda history: _decayed(history, group, within, across))
+    return vectors, _nearest(vectors, rows_of_tested(fold), count)
 
 
 def up_cf(*, recent: int, asymmetry: float, locality: float) -> Recommender:
