@@ -138,6 +138,7 @@ class _Run:
         for epsilon in self._options.epsilons:
             name = self._name(epsilon)
             self._timed(name, partial(self._private, name, epsilon))
+        self._progress("evaluate", self._steps, self._steps)
         if self._options.stage is Stage.VALIDATION and self.tuning:
             self.warnings.append(
                 "Tuned and reported on the same validation data: rivals look a little better than "
@@ -164,7 +165,7 @@ class _Run:
 
     def _timed(self, name: str, work: Callable[[], list[Views]]) -> None:
         """Measure a model, once a seed, and note how long that took."""
-        self._progress(name, len(self.seconds), self._steps)
+        self._progress("evaluate", len(self.seconds), self._steps)
         started = time.perf_counter()
         draws = work()
         self.seconds[name] = round(time.perf_counter() - started, 2)

@@ -70,6 +70,20 @@ def protocol_named(name: str) -> Protocol:
         ) from None
 
 
+def stage_named(name: str) -> Stage:
+    """The stage of a name.
+
+    Raises:
+        InvalidInputError: there is none; the message lists those there are.
+    """
+    try:
+        return Stage(name)
+    except ValueError:
+        raise InvalidInputError(
+            f"Unknown stage {name!r}; there are {' and '.join(Stage)}."
+        ) from None
+
+
 def rivals_named(text: str, protocol: Protocol) -> tuple[RivalName, ...]:
     """Rivals by name, between commas, whatever the case; "all" that fit the protocol, or "none".
 

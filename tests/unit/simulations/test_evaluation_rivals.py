@@ -22,7 +22,13 @@ from simulations.evaluation.models.neighbours import tifu_knn, up_cf
 from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, RivalName
 from simulations.evaluation.models.shoppers import matrix, once, rows_of_tested
 from simulations.evaluation.models.trees import NOT_A_CANDIDATE, lambda_rank
-from simulations.evaluation.options import Options, Protocol, protocol_named, rivals_named
+from simulations.evaluation.options import (
+    Options,
+    Protocol,
+    protocol_named,
+    rivals_named,
+    stage_named,
+)
 from simulations.evaluation.protocol import Fold, Stage, split
 from simulations.evaluation.release import ALL_TASKS, Noise, release
 from simulations.evaluation.tables import quality_table
@@ -348,4 +354,7 @@ def test_impossible_options_are_refused() -> None:
             Options(**options)
     with pytest.raises(InvalidInputError, match="next-basket and leave-one-out"):
         protocol_named("crystal-ball")
+    with pytest.raises(InvalidInputError, match="validation and test"):
+        stage_named("dress rehearsal")
+    assert stage_named("test") is Stage.TEST
     assert evaluate_dataset(population(random_shops(8)))["stage"] == "test"
