@@ -59,26 +59,54 @@ def evaluate(
     directory: Annotated[
         str, typer.Argument(help='A folder made by "fedcart data import", or complete-journey.')
     ],
-    protocol: Annotated[str, typer.Option(help="next-basket")] = "next-basket",
+    protocol: Annotated[str, typer.Option(help="next-basket or leave-one-out")] = "next-basket",
+    negatives: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Leave-one-out: shopper, items a row (NCF's layout too); else 99 are drawn.",
+        ),
+    ] = None,
+    stage: Annotated[str, typer.Option(help="validation (to tune on) or test")] = "test",
     epsilon: Annotated[
-        float, typer.Option(help="Budget of everything shared; 0 for no noise at all.", min=0.0)
-    ] = 2.0,
-    seed: Annotated[int, typer.Option(help="Of noise and bootstrap.")] = 0,
+        list[float] | None,
+        typer.Option(help="Budget of everything shared, may be repeated; 0 for no noise.", min=0.0),
+    ] = None,
+    noise_seeds: Annotated[int, typer.Option(help="How often the noise is drawn.", min=1)] = 1,
+    noise_shoppers: Annotated[
+        int | None, typer.Option(help="Scale the noise as if so many shoppers took part.", min=1)
+    ] = None,
+    rivals: Annotated[
+        str, typer.Option(help="Centralised models tuned in the run: all, none, or names.")
+    ] = "none",
+    seed: Annotated[int, typer.Option(help="Of noise, drawn negatives and bootstrap.")] = 0,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the recommender and its baselines on a data set (offline: nothing is sealed)."""
     from rich.console import Console
 
-    from crypto.errors import InvalidInputError
     from simulations.engine.run import load
     from simulations.engine.scenario import Data
-    from simulations.evaluation.dataset import evaluate_dataset, quality_table
+    from simulations.evaluation.dataset import evaluate_population, quality_table
+    from simulations.evaluation.options import Options, protocol_named, rivals_named, stage_named
+    from simulations.progress import shown
 
-    if protocol != "next-basket":
-        raise InvalidInputError(f"Unknown protocol {protocol!r}; this version has next-basket.")
-    population = load(Data(source=directory), seed=seed)
-    found = evaluate_dataset(population, epsilon=epsilon or None, seed=seed)
+    wanted = protocol_named(protocol)
+    options = Options(
+        protocol=wanted,
+        stage=stage_named(stage),
+        epsilons=tuple(value or None for value in epsilon or [2.0]),
+        seeds=noise_seeds,
+        seed=seed,
+        rivals=rivals_named(rivals, wanted),
+        noise_shoppers=noise_shoppers,
+        negatives=negatives,
+    )
+    with shown() as progress:
+        found = evaluate_population(
+            load(Data(source=directory), seed=seed), options, progress=progress
+        )
     if as_json:
         typer.echo(json.dumps(found))
         return
