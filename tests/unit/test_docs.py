@@ -107,8 +107,27 @@ def test_the_figures_of_the_readme_are_those_of_the_recorded_run() -> None:
 def test_the_benchmark_table_is_the_recorded_one() -> None:
     text = (ROOT / "benchmarks" / "README.md").read_text()
     lines = (ROOT / "benchmarks" / "sums.jsonl").read_text().splitlines()
-    for step in (entry for entry in map(json.loads, lines) if "step" in entry):
-        assert f" {step['seconds_per_million_values']:.2g} " in text, step
+    measured = [entry for entry in map(json.loads, lines) if "ratio" not in entry]
+    assert len(measured) == 6
+    rows = [line.split(" | ") for line in text.splitlines()]
+    table = {cells[0].strip("| "): cells[1:] for cells in rows if len(cells) == 5}
+    for place, entry in enumerate(entry for entry in measured if entry["dim"] == 131_072):
+        for row, name in (
+            ("seal, s per million values", "seal"),
+            ("add, s per million values and client", "add"),
+            ("open a sum, s per million values", "open"),
+        ):
+            assert table[row][place].strip("| ") == f"{entry[name]:.2g}", (row, entry)
+        size = table["bytes a value that a client sends"][place].strip("| ")
+        assert float(size) == pytest.approx(entry["bytes_per_value"], abs=0.05)
+
+
+def test_the_audit_table_is_the_recorded_one() -> None:
+    record = json.loads((ROOT / "benchmarks" / "audit.json").read_text())
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    assert f"{len(record['findings'])} attacks in {record['seconds']:.0f} s" in text
+    assert record["passed"]
+    assert all(each["holds"] and each["control"]["fired"] for each in record["findings"])
 
 
 def _load(records: list[dict[str, Any]]) -> dict[str, str]:
