@@ -107,6 +107,7 @@ def run_round(
         journal.clear()
         report(existing, federation.registry, federation.consent)
         return existing
+    federation.registry.check_undisputed(task.name, round_id)
     watch, tally = Watch(), Tally()
     planned = _planner(federation, journal).plan(task, plan, round_id=round_id, spot=spot)
     federation.consent.publish_policy(planned.record, task=task.name, round_id=round_id)

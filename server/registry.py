@@ -4,6 +4,7 @@ One folder a release, written whole and renamed into place, so that a crash leav
 or everything. A release is never replaced.
 """
 
+import io
 import json
 import shutil
 from dataclasses import dataclass
@@ -61,21 +62,18 @@ class Registry:
             raise RoundError(
                 f"Round {release.round_id!r} of {release.task!r} was released already."
             )
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = place.with_name(f".{place.name}.draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
-        (draft / "artefact.json").write_bytes(encode_artefact(release.artefact))
-        np.save(draft / "sum.npy", release.total.values, allow_pickle=False)
-        (draft / "manifest.json").write_bytes(release.manifest.to_bytes())
-        (draft / "commit.json").write_bytes(release.commit.to_bytes())
-        (draft / "record.json").write_text(json.dumps(release.record, indent=1) + "\n")
-        for path in draft.iterdir():
-            flush(path)
-        flush(draft)
-        draft.rename(place)
-        flush(place.parent)
-        return place
+        sums = io.BytesIO()
+        np.save(sums, release.total.values, allow_pickle=False)
+        return _write_folder(
+            place,
+            {
+                "artefact.json": encode_artefact(release.artefact),
+                "sum.npy": sums.getvalue(),
+                "manifest.json": release.manifest.to_bytes(),
+                "commit.json": release.commit.to_bytes(),
+                "record.json": (json.dumps(release.record, indent=1) + "\n").encode(),
+            },
+        )
 
     def load(self, task: str, round_id: str) -> Release | None:
         """The release of a round, if there is one."""
@@ -101,15 +99,29 @@ class Registry:
     def dispute(self, task: str, round_id: str, opened: Opened) -> Path:
         """Keep the signed part sums of a round whose key holders contradict each other.
 
-        Nothing of it is released; whoever asks can see who signed what.
+        Nothing of it is released, now or later; whoever asks can see who signed what.
         """
-        place = self._folder.with_name("disputes") / task / round_id
-        place.mkdir(parents=True, exist_ok=True)
-        for part, signed in zip(opened.parts, opened.signed, strict=True):
-            (place / f"part-{part.holder}").write_bytes(signed)
-            flush(place / f"part-{part.holder}")
-        flush(place)
-        return place
+        pairs = zip(opened.parts, opened.signed, strict=True)
+        files = {f"part-{part.holder}": signed for part, signed in pairs}
+        return _write_folder(self._disputed(task, round_id), files)
+
+    def check_undisputed(self, task: str, round_id: str) -> None:
+        """Refuse a round that was discarded.
+
+        Raises:
+            RoundError: its key holders contradicted each other; what two of them say later does
+                not make it right.
+        """
+        place = self._disputed(task, round_id)
+        if place.exists():
+            raise RoundError(
+                f"Round {round_id!r} of {task!r} was discarded: its key holders contradicted each "
+                f"other. Their signed part sums are in {place}; find out who is wrong, then start "
+                "a new run under another id. Its charge stays in the ledger."
+            )
+
+    def _disputed(self, task: str, round_id: str) -> Path:
+        return self._folder.with_name("disputes") / task / round_id
 
     def is_reported(self, task: str, round_id: str) -> bool:
         """Whether the consent service has written the diaries and points of a release."""
@@ -136,3 +148,19 @@ class Registry:
     def artefact_file(self, task: str, round_id: str) -> Path:
         """The file that devices read."""
         return self._place(task, round_id) / "artefact.json"
+
+
+def _write_folder(place: Path, files: dict[str, bytes]) -> Path:
+    """Write a folder of files that is there whole, durably, or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f".{place.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    for name, data in files.items():
+        (draft / name).write_bytes(data)
+        flush(draft / name)
+    flush(draft)
+    draft.rename(place)
+    for folder in place.parents[:3]:  # FOLDER/TASK/ROUND, by name
+        flush(folder)
+    return place
