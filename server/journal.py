@@ -21,9 +21,11 @@ release is published.
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto.durable import flush
 from crypto.errors import WireError
 from crypto.grant_list import MAX_GRANTS
 from crypto.sums.schemes import HOLDERS
@@ -66,6 +68,8 @@ class Journal:
         self._folder, self._max_part = folder, max_part
         self._uploads = folder / "uploads"
         self._uploads.mkdir(parents=True, exist_ok=True)
+        for place in (folder, *folder.parents[:3]):  # rounds/TASK/ROUND, by name
+            flush(place)
         self._waiting: dict[str, Waiting] = {}
         for path in sorted(self._uploads.glob("*.json"), key=lambda p: p.stat().st_mtime_ns):
             item = self._load(path)
@@ -220,10 +224,8 @@ class Journal:
 def _record(path: Path) -> SignedRecord | None:
     if not path.is_file():
         return None
-    try:
+    with _undamaged(path):
         return SignedRecord.from_bytes(path.read_bytes())
-    except WireError as error:
-        raise WireError(f"{path} is damaged; start a new run under another id.") from error
 
 
 def _framed(records: Sequence[SignedRecord]) -> bytes:
@@ -233,15 +235,25 @@ def _framed(records: Sequence[SignedRecord]) -> bytes:
 def _records(path: Path) -> tuple[SignedRecord, ...]:
     if not path.is_file():
         return ()
-    frames = unpack_frames(path.read_bytes(), count=HOLDERS, max_frame=_MAX_RECORD)
-    return tuple(SignedRecord.from_bytes(frame) for frame in frames)
+    with _undamaged(path):
+        frames = unpack_frames(path.read_bytes(), count=HOLDERS, max_frame=_MAX_RECORD)
+        return tuple(SignedRecord.from_bytes(frame) for frame in frames)
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except WireError as error:
+        raise WireError(f"{path} is damaged; start a new run under another id.") from error
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file whole, and wait for the disk, before it takes the place of an earlier one."""
+    """Write a file whole, let it take the place of an earlier one, and wait for the disk."""
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    flush(path.parent)  # its name, too

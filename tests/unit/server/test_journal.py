@@ -174,17 +174,57 @@ def test_what_a_key_holder_left_out_is_gone(folder: Path) -> None:
 
 def test_documents_of_a_round_with_votes(folder: Path) -> None:
     made = journal(folder)
-    assert (made.round_keys, made.accepts, made.upload_list) == ((), (), None)
-    keys, accepts = (
+    assert (made.key_request, made.upload_list) == (None, None)
+    assert (made.round_keys, made.accepts, made.votes) == ((), (), ())
+    keys, accepts, votes = (
         tuple(SignedRecord.sign(kind, {"n": n}, signer("holder")) for n in (1, 2, 3))
-        for kind in ("round-key", "accept")
+        for kind in ("round-key", "accept", "vote")
     )
-    listed = SignedRecord.sign("upload-list", {"a": 1}, signer("coordinator"))
+    request, listed = (
+        SignedRecord.sign(kind, {"a": 1}, signer("coordinator"))
+        for kind in ("round-key-request", "upload-list")
+    )
+    made.asked(request)
     made.keyed(keys)
     made.accepted(accepts)
     made.proposed(listed)
+    made.voted(votes)
     again = journal(folder)
-    assert (again.round_keys, again.accepts, again.upload_list) == (keys, accepts, listed)
+    assert (again.key_request, again.upload_list) == (request, listed)
+    assert (again.round_keys, again.accepts, again.votes) == (keys, accepts, votes)
+
+
+@pytest.mark.parametrize("name", ["round-keys", "accepts", "votes"])
+@pytest.mark.parametrize("damage", [b"", b"FRS1", b"\x00" * 50])
+def test_damaged_records_say_which_file(folder: Path, name: str, damage: bytes) -> None:
+    made = journal(folder)
+    (folder / name).write_bytes(damage)
+    with pytest.raises(WireError, match=f"{name} is damaged; start a new run"):
+        assert getattr(made, name.replace("-", "_"))
+
+
+def test_what_is_written_outlives_the_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file counts once the disk has it under its name: file, rename, folder, in this order."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, Path.replace
+
+    def watch_fsync(descriptor: int) -> None:
+        steps.append(f"flush {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        fsync(descriptor)
+
+    def watch_rename(path: Path, target: Path) -> Path:
+        steps.append(f"rename {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", watch_fsync)
+    monkeypatch.setattr(Path, "replace", watch_rename)
+    made = journal(folder)
+    assert {"flush round", f"flush {folder.parent.name}"} <= set(steps)
+    steps.clear()
+    made.start(manifest().sign(signer("coordinator")))
+    assert steps == ["flush .manifest.json.draft", "rename manifest.json", "flush round"]
 
 
 def test_clear_removes_everything(folder: Path) -> None:
