@@ -125,6 +125,7 @@ def _check_plan(plan: TrainingPlan, catalogue: Path) -> None:
         raise InvalidInputError(
             f"Expected 0 < epsilon={plan.epsilon} < inf: a federation has noise."
         )
+    TrainingPlan.from_json(plan.to_json())  # what could not be loaded again is not kept
     try:
         items = len(Catalogue.from_bytes(catalogue.read_bytes()))
     except InvalidInputError as error:

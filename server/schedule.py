@@ -90,14 +90,22 @@ class TrainingPlan:
             recent_baskets=get_int(value, "recent_baskets", low=1, high=1000),
             item_item_items=get_int(value, "item_item_items", low=2, high=4096),
             max_colluders=get_int(value, "max_colluders", low=0, high=wide),
-            force_item_item=bool(value["force_item_item"]),
+            force_item_item=_switch(value, "force_item_item"),
             timeout=get_float(value, "timeout", low=1, high=MAX_TIMEOUT_S),
             scheme=Scheme(value["scheme"]),
-            experimental=bool(value["experimental"]),
+            experimental=_switch(value, "experimental"),
             client_noise=get_float(value, "client_noise", low=0, high=100),
-            unpaired_devices=bool(value["unpaired_devices"]),
+            unpaired_devices=_switch(value, "unpaired_devices"),
             **{key: get_int(value, key, low=1, high=wide) for key in whole},
         )
+
+
+def _switch(value: dict[str, Any], key: str) -> bool:
+    """True or false, nothing that merely counts as one of them."""
+    found = value[key]
+    if not isinstance(found, bool):
+        raise InvalidInputError(f"Field {key!r}: expected true or false, got {found!r}.")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

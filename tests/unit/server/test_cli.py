@@ -164,6 +164,9 @@ def test_a_coordinator_is_not_overwritten(office: Office) -> None:
         ({"scheme": "no-sum"}, "no-sum"),
         ({"scheme": "share-sum", "client_noise": "0.5"}, "client_noise=0.5 >= 1"),
         ({"timeout": "301"}, "timeout"),
+        ({"epsilon": "2e6"}, "epsilon"),
+        ({"client_noise": "101"}, "client_noise"),
+        ({"client_noise": "nan"}, "client_noise"),
         ({"max_clients": "19"}, "min_clients=20 <= max_clients=19"),
         ({"max_clients": "10001", "max_shoppers": "20000"}, "10001"),
         (

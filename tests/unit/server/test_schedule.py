@@ -8,7 +8,9 @@ import pytest
 
 from consent.tasks.task import TaskName
 from crypto.dp.accounting import epsilon
+from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError, PlanError
+from crypto.sums.schemes import Scheme
 from server.schedule import DEFAULT_WEIGHTS, TrainingPlan, schedule
 
 
@@ -62,6 +64,39 @@ def test_every_plan_keeps_the_operators_limits() -> None:
         assert (plan.max_colluders, plan.delta, plan.clipping_norm) == (2, 1e-6, 1.0)
 
 
+@pytest.mark.parametrize("scheme", Scheme)
+def test_every_plan_has_the_operators_scheme_and_client_noise(scheme: Scheme) -> None:
+    made = training(scheme=scheme, client_noise=1.25)
+    for plan in schedule(made, items=300).plans.values():
+        assert (plan.scheme, plan.client_noise) == (scheme, 1.25)
+        assert (plan.noise, plan.experimental) == (NoiseSet.SKELLAM, False)
+        # Key holders add noise in sums that they vote in: half of what ε needs, each.
+        share = 0.5 if scheme.votes else 0.0
+        assert plan.holder_variance == pytest.approx(share * plan.variance)
+    assert 3.98 < total(made, items=300) <= 4.0
+
+
+def test_the_default_is_compact_sum_reviewed() -> None:
+    made = training()
+    assert (made.scheme, made.experimental, made.client_noise) == (Scheme.COMPACT_SUM, False, 1.0)
+    assert not made.unpaired_devices
+
+
+def test_clients_may_leave_all_noise_to_key_holders() -> None:
+    for plan in schedule(training(client_noise=0.0), items=300).plans.values():
+        assert plan.client_variance == 0
+        # Three entries of half of what ε needs.
+        assert plan.noise_stddev(20) == pytest.approx(
+            math.sqrt(1.5 * plan.variance) * plan.clipping_norm / plan.scale
+        )
+
+
+@pytest.mark.parametrize("scheme", [Scheme.COMPACT_SUM, Scheme.PIECE_SUM])
+def test_the_experimental_set_is_another_noise(scheme: Scheme) -> None:
+    for plan in schedule(training(scheme=scheme, experimental=True), items=300).plans.values():
+        assert (plan.noise, plan.experimental) == (NoiseSet.CENTRED_GAUSSIAN, True)
+
+
 def test_a_task_that_can_not_clear_its_noise_leaves_its_share_to_the_others() -> None:
     poor = training(force_item_item=False, expected_shoppers=20, epsilon=0.2, max_shoppers=60)
     made = schedule(poor, items=300)
@@ -84,6 +119,9 @@ def test_privacy_off_is_off_for_all(budget: float | None) -> None:
         {"max_colluders": 20},
         {"max_clients": 10},
         {"max_shoppers": 10**8},
+        {"scheme": Scheme.SHARE_SUM, "client_noise": 0.99},
+        {"scheme": Scheme.SHARE_SUM, "experimental": True},
+        {"scheme": Scheme.COMPACT_SUM, "max_clients": 10_001, "max_shoppers": 20_000},
     ],
 )
 def test_contradictions(changes: dict[str, Any]) -> None:
@@ -93,7 +131,12 @@ def test_contradictions(changes: dict[str, Any]) -> None:
 
 class TestJson:
     def test_round_trip(self) -> None:
-        for made in (training(), training(epsilon=None)):
+        for made in (
+            training(),
+            training(epsilon=None),
+            *(training(scheme=scheme, client_noise=0.25) for scheme in Scheme),
+            training(experimental=True, unpaired_devices=True, timeout=300.0),
+        ):
             assert TrainingPlan.from_json(json.loads(json.dumps(made.to_json()))) == made
 
     @pytest.mark.parametrize(
@@ -109,6 +152,18 @@ class TestJson:
             {"min_clients": 2.5},
             {"timeout": 0},
             {"recent_baskets": True},
+            {"timeout": 301},
+            {"scheme": "no-sum"},
+            {"scheme": None},
+            {"scheme": ["compact-sum"]},
+            {"experimental": 1},
+            {"experimental": "false"},
+            {"unpaired_devices": "no"},
+            {"force_item_item": None},
+            {"client_noise": -0.1},
+            {"client_noise": math.nan},
+            {"client_noise": "1"},
+            {"client_noise": 101},
         ],
     )
     def test_refusals(self, changes: dict[str, Any]) -> None:
