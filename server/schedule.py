@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from consent.tasks.task import TaskName
-from crypto.dp.plan import PrivacyPlan, calibrate, without_noise
+from crypto.dp.plan import PrivacyPlan, calibrate
 from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError
 from crypto.sums.schemes import Scheme
@@ -149,7 +149,7 @@ def _calibrated(plan: TrainingPlan, dimensions: dict[TaskName, int]) -> dict[Tas
         name: PrivacyPlan.fitted(
             dimension=dimension,
             clipping_norm=1.0,
-            noise_multiplier=1.0,
+            noise_multiplier=0.0,
             min_clients=plan.min_clients,
             max_clients=plan.max_clients,
             max_shoppers=plan.max_shoppers,
@@ -163,7 +163,7 @@ def _calibrated(plan: TrainingPlan, dimensions: dict[TaskName, int]) -> dict[Tas
         for name, dimension in dimensions.items()
     }
     if plan.epsilon is None or math.isinf(plan.epsilon):
-        return {name: without_noise(each) for name, each in plans.items()}
+        return plans
     weights = {str(name): plan.weights[name] for name in plans}
     named = {str(name): each for name, each in plans.items()}
     chosen = calibrate(named, weights=weights, target_epsilon=plan.epsilon)

@@ -93,8 +93,17 @@ def test_clients_may_leave_all_noise_to_key_holders() -> None:
 
 @pytest.mark.parametrize("scheme", [Scheme.COMPACT_SUM, Scheme.PIECE_SUM])
 def test_the_experimental_set_is_another_noise(scheme: Scheme) -> None:
-    for plan in schedule(training(scheme=scheme, experimental=True), items=300).plans.values():
+    made = training(scheme=scheme, experimental=True, max_shoppers=60)
+    for plan in schedule(made, items=300).plans.values():
         assert (plan.noise, plan.experimental) == (NoiseSet.CENTRED_GAUSSIAN, True)
+    assert 3.98 < total(made, items=300) <= 4.0
+
+
+def test_more_shoppers_than_half_a_coefficient_holds_is_the_reason_that_is_told() -> None:
+    """Not that some noise, which the operator never chose, would be too narrow."""
+    crowded = training(experimental=True, max_shoppers=400, expected_shoppers=300)
+    with pytest.raises(PlanError, match=r"A sum over 400 shoppers may reach .* 10-bit field"):
+        schedule(crowded, items=12)
 
 
 def test_a_task_that_can_not_clear_its_noise_leaves_its_share_to_the_others() -> None:
