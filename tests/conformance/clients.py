@@ -146,3 +146,31 @@ def scheme_of(invitation: Invitation, cards: tuple[HolderCard, ...]) -> SecureSu
         cards=cards,
         round_keys=invitation.round_keys,
     )
+
+
+def unheard(client: Client) -> Answer:
+    """It seals, and its answer is lost."""
+
+    def answer(kind: str, content: RecordDict) -> str:
+        client.answer(kind, content)
+        return "node is gone"
+
+    return answer
+
+
+def said_no(_kind: str, _content: RecordDict) -> RecordDict:
+    return declined("consent")
+
+
+def spoilt(client: Client, number: int) -> Answer:
+    """It signs bytes for one key holder that nobody can open."""
+
+    def answer(_kind: str, content: RecordDict) -> RecordDict:
+        made = client.seal(invited(content))
+        assert made is not None
+        shares = list(made.sealed.shares)
+        shares[number - 1] = shares[number - 1][::-1]
+        sealed = replace(made.sealed, shares=tuple(shares))
+        return reply(signed(client.key, sealed, tokens_of(made)))
+
+    return answer

@@ -64,7 +64,7 @@ class Holder(httpx.BaseTransport):
         """Start it from nothing but its disk."""
         self.stop()
         self.starts += 1
-        self._deaths = {}
+        self._deaths, self._crash = {}, None
         self._station = Station(
             load(self.home),
             clock=self._clock,

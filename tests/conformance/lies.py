@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from client.outbox import Contribution
 from crypto.ballot import UploadList
 from crypto.commit import Commit
 from crypto.errors import RoundError
+from crypto.ingest import Batch, Receipt, Submission
 from crypto.manifest import context_of
 from crypto.opening import encode_part
 from crypto.update import PartSum
@@ -38,12 +40,12 @@ class Ballot:
     proposal: SignedRecord
 
     @classmethod
-    def reach(cls, world: World, round_id: str) -> "Ballot":
-        """Run a round up to its vote."""
+    def reach(cls, world: World, round_id: str, *args: Any, **fields: Any) -> "Ballot":
+        """Run a round up to its vote; see ``World.run``."""
         for number in NUMBERS:
             world.holders[number].dies_before("/v1/vote")
         with pytest.raises(RoundError, match="0 of 3 key holders took part in voting"):
-            world.run(round_id)
+            world.run(round_id, *args, **fields)
         world.restart()
         return cls(
             world=world,
@@ -98,6 +100,15 @@ class Ballot:
         frames = [self.context.encode(), *(each.to_bytes() for each in records)]
         endpoint = self.world.federation.holders[number - 1]
         return SignedRecord.from_bytes(endpoint.call("/v1/vote", pack_frames(frames)))
+
+    def ingest(self, number: int, made: Contribution) -> Receipt:
+        """Hand one more upload to one key holder."""
+        share = made.sealed.shares[number - 1]
+        submission = Submission(header=made.header, grants=made.grants, share=share)
+        batch = Batch(context=self.context, submissions=(submission,))
+        endpoint = self.world.federation.holders[number - 1]
+        answer = endpoint.call("/v1/ingest", batch.to_bytes())
+        return Receipt.verify(SignedRecord.from_bytes(answer), endpoint.identity)
 
     def release(self, number: int, votes: Sequence[SignedRecord]) -> bytes:
         """Ask one key holder for its part of the sum.

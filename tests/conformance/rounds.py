@@ -7,7 +7,7 @@ secrets from their disks, so the exact sum of a round is known without its own c
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from consent.client import ConsentClient
 from crypto.commit import Commit
 from crypto.dp.plan import PrivacyPlan
 from crypto.invitation import Invitation
@@ -28,7 +27,7 @@ from crypto.update import IntArray, PartSum, SealedSum, SealedUpdate
 from crypto.upload import Upload
 from crypto.wire import SignedRecord, unpack_frames
 from server.cohort import Member
-from server.conductor import Federation, run_round
+from server.conductor import run_round
 from server.exchange import sealed_of
 from server.ledger import Ledger
 from server.planning import ONLY, Spot
@@ -36,6 +35,7 @@ from server.registry import Registry, Release
 from server.rounds import PlannedRound, RoundTerms, release
 from tests.conformance.clients import Answer, Client, Node, manifest_of, scheme_of
 from tests.conformance.holders import NUMBERS, Holder, Neighbours, name_of
+from tests.conformance.watching import Between, Watched
 from tests.unit.client.stage import CATALOGUE, TASK
 from tests.unit.consent.harness import Stage
 from tests.unit.crypto.keyholder.stage import POPULATION, make_holders
@@ -45,37 +45,6 @@ from tests.unit.server.stage import FakeGrid
 # So many rounds on one ledger cost what no deployment would allow.
 _NO_CAP: Final = 1e6
 _MAX_FRAME: Final = 1 << 28
-
-
-class Watching:
-    """A round's secure sum that remembers what it combined."""
-
-    def __init__(self, scheme: SecureSum, sums: list[IntArray]) -> None:
-        self.scheme, self._inner, self._sums = scheme.scheme, scheme, sums
-
-    def seal(self, *args: Any, **fields: Any) -> SealedUpdate:
-        return self._inner.seal(*args, **fields)
-
-    def check(self, update: SealedUpdate) -> None:
-        self._inner.check(update)
-
-    def add(self, updates: Iterable[SealedUpdate]) -> SealedSum:
-        return self._inner.add(updates)
-
-    def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
-        found = self._inner.combine(total, parts)
-        self._sums.append(found)
-        return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched(Federation):
-    """The federation as the conductor sees it; ``sums`` are the integers that it combined."""
-
-    sums: list[IntArray] = field(default_factory=list)
-
-    def scheme(self, planned: PlannedRound) -> SecureSum:
-        return Watching(super().scheme(planned), self.sums)
 
 
 @dataclass(kw_only=True)
@@ -117,11 +86,7 @@ class World:
             clock=stage.clock,
         )
         made = cls(
-            folder=folder,
-            scheme=scheme,
-            stage=stage,
-            federation=federation,
-            neighbours=neighbours,
+            folder=folder, scheme=scheme, stage=stage, federation=federation, neighbours=neighbours
         )
         made.clients = [made.client() for _ in range(clients)]
         return made
@@ -145,10 +110,12 @@ class World:
         return plan(min_clients=3, scheme=self.scheme)
 
     def restart(self) -> None:
-        """Everybody is there again."""
+        """Everybody is there again, and has asked everybody, as services do when they start."""
         self.neighbours.unreachable.clear()
         for holder in self.holders.values():
             holder.start()
+        for holder in self.holders.values():
+            assert holder.station.check_peers() is None
 
     def leave(self) -> None:
         """What a test leaves behind is over for the next one: open rounds, and what was heard."""
@@ -184,6 +151,16 @@ class World:
         federation = replace(self.federation, **changes)
         made = plan or self.plan
         return run_round(grid, members, TASK, made, federation, round_id=round_id, spot=spot)
+
+    def between(
+        self,
+        call: str,
+        *,
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> Between:
+        """The line to the consent service, with something happening around a call."""
+        return Between(self.federation.consent, call, before=before, after=after)
 
     def journal(self, round_id: str) -> Path:
         """Where the coordinator keeps a round that is not released yet."""
@@ -230,6 +207,7 @@ class World:
     ) -> PartSum:
         manifest, context = manifest_of(record), context_of(record)
         made, key_hash = manifest.plan, manifest.key_hashes[number - 1]
+        length = piece_length(made.scheme, made.padded_dimension, made.layout)
         first, second, third = sealed.commitments
         held = open_envelope(
             sealed.shares[number - 1],
@@ -238,10 +216,9 @@ class World:
             secret=RoundSecret.from_bytes(self.holders[number].secrets[key_hash]),
             record_hash=key_hash,
             sender=sender,
-            length=piece_length(made.scheme, made.padded_dimension, made.layout),
+            length=length,
             commitments=(first, second, third),
         )
-        length = piece_length(made.scheme, made.padded_dimension, made.layout)
         return sum_pieces([held], holder=number, context=context, length=length)
 
     def entry(self, number: int, record: SignedRecord) -> IntArray:
@@ -270,14 +247,12 @@ class World:
         assert {each.client for each in commit.uploads} == {each.id for each in wanted}
         expected = self.expected(found)
         assert self.federation.sums[-1].tolist() == expected.tolist()
-        planned = PlannedRound(
-            task=TASK, manifest=manifest_of(found.manifest), record=found.manifest
-        )
+        manifest, context = manifest_of(found.manifest), context_of(found.manifest)
+        planned = PlannedRound(task=TASK, manifest=manifest, record=found.manifest)
         assert np.array_equal(found.total.values, release(expected, planned, commit).values)
         assert len(list(self.folder.glob(f"releases/*/{found.round_id}/artefact.json"))) == 1
         assert self.reserved(found.round_id) == 1
-        private = planned.plan.private
-        context = context_of(found.manifest)
+        private = manifest.plan.private
         for number, holder in self.holders.items():
             opened = number in found.record["opened_by"]
             charged = holder.count("charges", context)
@@ -312,29 +287,6 @@ class World:
 
 # Makes a world that its test may spoil.
 MakeWorld = Callable[..., World]
-
-
-class Between(ConsentClient):
-    """The coordinator's line to the consent service, with something happening around a call."""
-
-    def __init__(
-        self,
-        world: World,
-        call: str,
-        *,
-        before: Callable[[], None] = lambda: None,
-        after: Callable[[], None] = lambda: None,
-    ) -> None:
-        inner = world.federation.consent
-        self.__dict__.update(inner.__dict__)
-
-        def around(*args: Any, **fields: Any) -> Any:
-            before()
-            found = getattr(inner, call)(*args, **fields)
-            after()
-            return found
-
-        setattr(self, call, around)
 
 
 def _opened_share(holder: Holder, total: SealedSum) -> PartSum:

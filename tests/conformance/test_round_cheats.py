@@ -6,12 +6,16 @@ Each lie is told to every key holder in turn, and what remains open afterwards i
 from dataclasses import replace
 
 import pytest
+from flwr.app import RecordDict
 
+from client.outbox import Contribution
 from crypto.acceptance import check_accepts
 from crypto.errors import FedcartError, RoundError
+from crypto.keyholder.deadlines import INGEST_GRACE_S
+from crypto.keyholder.judging import Reason
 from crypto.manifest import Manifest, context_of
 from crypto.wire import SignedRecord, pack_frames
-from tests.conformance.clients import manifest_of
+from tests.conformance.clients import invited, manifest_of, reply, signed, tokens_of
 from tests.conformance.holders import NUMBERS
 from tests.conformance.lies import Ballot
 from tests.conformance.rounds import World
@@ -106,6 +110,71 @@ class TestNoise:
     def test_a_client_in_place_of_an_entry(self, ballot: Ballot) -> None:
         uploads = [*ballot.clients, *ballot.entries[:2], "ab" * 32]
         self.refused(ballot, uploads, "not acknowledged here")
+
+
+class TestUploads:
+    """The coordinator hands over what no honest one would; nobody is counted twice."""
+
+    def test_two_of_one_client(self, compact: World, round_id: str) -> None:
+        """A store that split its shoppers over two uploads is one client, in one upload."""
+        store = compact.client(shoppers=2)
+        made: list[Contribution] = []
+
+        def split(_kind: str, content: RecordDict) -> RecordDict:
+            for place in (0, 1):
+                whole = store.seal(invited(content))
+                assert whole is not None
+                made.append(signed(store.key, whole.sealed, (tokens_of(whole)[place],)))
+                values = compact.contributed[whole.header.hash]
+                compact.contributed[made[-1].header.hash] = values
+            return reply(made[0])
+
+        cohort = [*compact.clients, store]
+        ballot = Ballot.reach(compact, round_id, cohort, instead={4: split})
+        both = ballot.list_of([*ballot.clients, *ballot.entries, made[1].header.hash])
+        for number in NUMBERS:
+            again = ballot.ingest(number, made[0])
+            assert (again.acknowledged, again.excluded) == ((made[0].header.hash,), ())
+            [excluded] = ballot.ingest(number, made[1]).excluded
+            assert (excluded.reason, excluded.blamed) == (Reason.REPEATED_CLIENT, False)
+            with pytest.raises(RoundError, match="not acknowledged here"):
+                ballot.vote(number, both)
+        compact.check(compact.run(round_id), cohort)
+
+    def test_one_shopper_for_two_clients(self, compact: World, round_id: str) -> None:
+        """A grant is its client's own; used again, by whoever, it counts for nothing."""
+        client, other = compact.client(), compact.client()
+        made: list[Contribution] = []
+
+        def twice(_kind: str, content: RecordDict) -> RecordDict:
+            first, second = client.seal(invited(content)), other.seal(invited(content))
+            assert first is not None
+            assert second is not None
+            made.append(signed(other.key, second.sealed, tokens_of(first)))
+            made.append(signed(client.key, second.sealed, tokens_of(first)))
+            return reply(first)
+
+        ballot = Ballot.reach(compact, round_id, [*compact.clients, client], instead={4: twice})
+        for number in NUMBERS:
+            reasons = [ballot.ingest(number, each).excluded[0].reason for each in made]
+            assert reasons == [Reason.GRANT, Reason.REPEATED_GRANT]
+        compact.check(compact.run(round_id), [*compact.clients, client])
+
+    def test_after_the_vote_and_after_the_grace(self, compact: World, round_id: str) -> None:
+        late: list[Contribution] = []
+
+        def keeps(_kind: str, content: RecordDict) -> str:
+            made = compact.clients[3].seal(invited(content))
+            late.extend([made] if made else [])
+            return "node is gone"
+
+        ballot = Ballot.reach(compact, round_id, instead={3: keeps})
+        ballot.vote(1)
+        [voted] = ballot.ingest(1, late[0]).excluded
+        compact.stage.clock.now = manifest_of(ballot.record).closes + INGEST_GRACE_S
+        [closed] = ballot.ingest(2, late[0]).excluded
+        assert voted.reason == closed.reason == Reason.CLOSED
+        compact.check(compact.run(round_id), compact.clients[:3])
 
 
 class TestTwoCommits:

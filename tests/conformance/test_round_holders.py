@@ -41,7 +41,7 @@ class TestBeforeTheVote:
     ) -> None:
         """Then the round goes on from everybody's disk, and what was answered stays as it was."""
         lose(compact, path, 2, answered=answered)
-        with pytest.raises(RoundError, match=r"of 3 key holders took part.*all are needed"):
+        with pytest.raises(RoundError, match=r"2 of 3 key holders took part.*all are needed"):
             compact.run(round_id)
         compact.nothing_released(round_id, spent=path == "/v1/vote")
         compact.holders[2].start()
@@ -74,6 +74,7 @@ class TestBeforeTheVote:
         assert len(batches) == 2 + 4
 
     def test_all_are_lost_at_every_step(self, voted: World, round_id: str) -> None:
+        sealings = [each.sealings for each in voted.clients]
         for path, answered in BEFORE_THE_VOTE:
             lose(voted, path, *NUMBERS, answered=answered)
             with pytest.raises(RoundError, match="0 of 3"):
@@ -81,7 +82,7 @@ class TestBeforeTheVote:
             voted.nothing_released(round_id, spent=path == "/v1/vote")
             voted.restart()
         voted.check(voted.run(round_id))
-        assert {each.sealings for each in voted.clients} == {voted.clients[0].sealings}
+        assert [each.sealings for each in voted.clients] == [count + 1 for count in sealings]
 
 
 class TestAfterTheVote:
@@ -95,11 +96,9 @@ class TestAfterTheVote:
         assert found.record["opened_by"] == sorted(set(NUMBERS) - {number})
         assert list(found.record["key_holders_away"]) == [number]
 
-    @pytest.mark.parametrize("lost", [(1, 2), (3, 1)], ids=str)
-    def test_two_release_nothing_until_one_is_back(
-        self, world: World, round_id: str, lost: tuple[int, int]
-    ) -> None:
+    def test_two_release_nothing_until_one_is_back(self, world: World, round_id: str) -> None:
         """The third one has answered before, has erased the round, and repeats its bytes."""
+        lost = (3, 1)
         lose(world, _last(world), *lost)
         with pytest.raises(RoundError, match=r"1 of 3 key holders.*2 are needed; nothing was"):
             world.run(round_id)

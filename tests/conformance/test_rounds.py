@@ -1,7 +1,6 @@
 """Whole rounds of every scheme: exact, whoever is lost, late, double or not there at all."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from client.outbox import Contribution
 from crypto.commit import Commit
 from crypto.dp.noise import holder_noise
 from crypto.dp.plan import without_noise
-from crypto.errors import CohortTooSmallError, RoundError
 from crypto.keyholder.judging import Reason
 from crypto.sums.schemes import Scheme
 from crypto.update import IntArray
@@ -23,23 +21,21 @@ from server.exchange import parse_upload
 from server.ledger import Ledger
 from tests.conformance.clients import (
     Answer,
-    Client,
     Node,
     gone,
     invited,
-    manifest_of,
     reply,
+    said_no,
     signed,
+    spoilt,
     tokens_of,
+    unheard,
 )
 from tests.conformance.holders import NUMBERS
-from tests.conformance.rounds import Between, MakeWorld, World
+from tests.conformance.rounds import MakeWorld, World
 from tests.unit.client.stage import Party, make_client
 from tests.unit.crypto.samples import generator
-from tests.unit.server.stage import client_node, declined
-
-# How long a grant stands.
-GRANT_S = 600
+from tests.unit.server.stage import client_node
 
 
 def plain(world: World, release: Any) -> IntArray:
@@ -135,34 +131,30 @@ class TestExact:
 class TestLost:
     """One of four is lost; the others' sum is exact, with all the noise that was promised."""
 
-    def test_before_sealing(self, world: World, round_id: str) -> None:
-        found = world.run(round_id, instead={1: gone})
-        world.check(found, world.clients[:1] + world.clients[2:])
+    def test_before_sealing(self, compact: World, round_id: str) -> None:
+        found = compact.run(round_id, instead={1: gone})
+        compact.check(found, compact.clients[:1] + compact.clients[2:])
 
-    def test_after_sealing(self, world: World, round_id: str) -> None:
-        client = world.client()
-
-        def loses_its_answer(kind: str, content: RecordDict) -> str:
-            client.answer(kind, content)
-            return "node is gone"
-
-        cohort = [*world.clients[:3], client]
-        world.check(world.run(round_id, cohort, instead={3: loses_its_answer}), world.clients[:3])
+    def test_after_sealing(self, compact: World, round_id: str) -> None:
+        client = compact.client()
+        cohort = [*compact.clients[:3], client]
+        found = compact.run(round_id, cohort, instead={3: unheard(client)})
+        compact.check(found, compact.clients[:3])
         assert client.sealings == 1
 
-    def test_after_its_upload(self, world: World, round_id: str) -> None:
+    def test_after_its_upload(self, compact: World, round_id: str) -> None:
         """Nobody needs it any more: it is in the sum, although a store is asked once more."""
-        store, client = world.client(shoppers=2), world.client()
+        store, client = compact.client(shoppers=2), compact.client()
         answered: list[str] = []
 
         def once(kind: str, content: RecordDict) -> RecordDict | str:
             answered.append(kind)
             return client.answer(kind, content) if len(answered) == 1 else "node is gone"
 
-        cohort = [store, client, *world.clients[:2]]
-        again = Between(world, "standing", before=store.withdraw)
-        found = world.run(round_id, cohort, instead={1: once}, consent=again)
-        world.check(found, cohort)
+        cohort = [store, client, *compact.clients[:2]]
+        again = compact.between("standing", before=store.withdraw)
+        found = compact.run(round_id, cohort, instead={1: once}, consent=again)
+        compact.check(found, cohort)
         assert (len(answered), found.record["resealed"], store.sealings) == (1, 1, 2)
         assert found.record["shoppers"] == 4
 
@@ -197,229 +189,33 @@ class TestLost:
         assert blamed == {1: [(voted.clients[3].id,)], 2: [], 3: [(voted.clients[3].id,)]}
 
     @pytest.mark.parametrize("call", ["standing", "commit"])
-    def test_withdrawn_before_the_commit(self, world: World, round_id: str, call: str) -> None:
+    def test_withdrawn_before_the_commit(self, compact: World, round_id: str, call: str) -> None:
         """Before repair, or after the key holders have acknowledged its upload."""
-        client = world.client()
-        cohort = [*world.clients[:3], client]
-        found = world.run(round_id, cohort, consent=Between(world, call, before=client.withdraw))
-        world.check(found, world.clients[:3])
+        client = compact.client()
+        cohort = [*compact.clients[:3], client]
+        found = compact.run(round_id, cohort, consent=compact.between(call, before=client.withdraw))
+        compact.check(found, compact.clients[:3])
         assert found.record["dropped_at_commit"] == 1
 
     def test_withdrawn_after_the_commit(self, world: World, round_id: str) -> None:
         """The past stays lawful: it is in the sum."""
         client = world.client()
         cohort = [*world.clients[:3], client]
-        found = world.run(round_id, cohort, consent=Between(world, "commit", after=client.withdraw))
+        found = world.run(round_id, cohort, consent=world.between("commit", after=client.withdraw))
         world.check(found, cohort)
 
     def test_everywhere_at_once(self, world: World, round_id: str) -> None:
         """Of eight, three are left."""
-        left = [world.client() for _ in range(2)]
-        early, late = world.client(), world.client()
-        cohort = [*world.clients, early, late, *left]
-        instead: dict[int, Answer] = {0: gone, 1: said_no}
-        instead[2] = spoilt(world.clients[2], 2) if world.scheme.votes else gone
-
-        def withdraw() -> None:
-            early.withdraw()
-            late.withdraw()
-
-        consent = Between(world, "commit", before=withdraw)
-        found = world.run(round_id, cohort, instead=instead, consent=consent)
-        world.check(found, [world.clients[3], *left])
-
-
-def said_no(_kind: str, _content: RecordDict) -> RecordDict:
-    return declined("consent")
-
-
-def spoilt(client: Client, number: int) -> Answer:
-    """It signs bytes for one key holder that nobody can open."""
-
-    def answer(_kind: str, content: RecordDict) -> RecordDict:
-        made = client.seal(invited(content))
-        assert made is not None
-        shares = list(made.sealed.shares)
-        shares[number - 1] = shares[number - 1][::-1]
-        sealed = replace(made.sealed, shares=tuple(shares))
-        return reply(signed(client.key, sealed, tokens_of(made)))
-
-    return answer
-
-
-class TestTwice:
-    def test_the_same_upload_from_two_nodes(self, world: World, round_id: str) -> None:
-        found = world.run(round_id, instead={3: world.clients[2].answer})
-        world.check(found, world.clients[:3])
-
-    def test_two_uploads_of_one_client(self, world: World, round_id: str) -> None:
-        """The later one counts, the earlier one is not even handed to key holders."""
-        client = world.client()
-
-        def again(_kind: str, content: RecordDict) -> RecordDict:
-            made = client.seal(invited(content))
-            assert made is not None
-            return reply(made)
-
-        found = world.run(
-            round_id, [*world.clients[:3], client, client], instead={3: again, 4: again}
-        )
-        world.check(found, [*world.clients[:3], client])
-        assert client.sealings == 2
-        assert found.record["clients"] == 4
-
-    @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-    def test_one_clients_bytes_under_another_name(
-        self, voted: World, round_id: str, first: bool
-    ) -> None:
-        """It is bound to its sender's key: the copy falls at every key holder, whoever is first."""
-        victim, thief = voted.client(), voted.client()
-        order = [thief, victim] if first else [victim, thief]
-
-        def steal(_kind: str, content: RecordDict) -> RecordDict:
-            invitation = invited(content)
-            own = thief.seal(invitation)
-            stolen = victim.sent.get(Upload.parse(own.header).context) if own else None
-            stolen = stolen or victim.seal(invitation)
-            assert own is not None
-            assert stolen is not None
-            return reply(signed(thief.key, stolen.sealed, tokens_of(own)))
-
-        cohort = [*order, *voted.clients[:3]]
-        found = voted.run(round_id, cohort, instead={order.index(thief): steal})
-        voted.check(found, [victim, *voted.clients[:3]])
-        [reason] = found.record["declined"]
-        assert reason in {
-            f"key holders refused: {Reason.OPENING}",
-            f"key holders refused: {Reason.REPEATED_BYTES}",
-        }
-
-
-class Stale:
-    """A client that sealed when the round began and sends it when it is asked at last."""
-
-    def __init__(self, world: World, *, after: tuple[float, float]) -> None:
-        self.world, self.client = world, world.client()
-        self.waits = after
-        self.made: Contribution | None = None
-
-    def first(self, kind: str, content: RecordDict) -> RecordDict | str:
-        """Whoever is asked first: the slow one has sealed already, and time goes by."""
-        self.made = self.client.seal(invited(content))
-        self.world.stage.clock.now += self.waits[0]
-        return self.world.clients[0].answer(kind, content)
-
-    def last(self, kind: str, content: RecordDict) -> RecordDict | str:
-        """Whoever is asked last: more time goes by before it seals."""
-        self.world.stage.clock.now += self.waits[1]
-        return self.world.clients[3].answer(kind, content)
-
-    def late(self, _kind: str, _content: RecordDict) -> RecordDict:
-        assert self.made is not None
-        return reply(self.made)
-
-    def run(self, round_id: str) -> Any:
-        """First, two others, the slow one, last; in a round that outlives grants."""
-        cohort = [*self.world.clients[:3], self.client, self.world.clients[3]]
-        acts: dict[int, Answer] = {0: self.first, 3: self.late, 4: self.last}
-        return self.world.run(round_id, cohort, instead=acts, timeout=GRANT_S)
-
-
-class TestLate:
-    def test_grants_that_stand_until_the_end(self, world: World, round_id: str) -> None:
-        slow = Stale(world, after=(GRANT_S - 50, 0))
-        world.check(slow.run(round_id), [*world.clients, slow.client])
-
-    def test_grants_that_expired_before_receipt(self, world: World, round_id: str) -> None:
-        found = Stale(world, after=(GRANT_S + 1, 0)).run(round_id)
-        world.check(found, world.clients)
-        [reason] = found.record["declined"]
-        assert "This grant has expired" in reason
-
-    def test_grants_that_expired_after_receipt(self, world: World, round_id: str) -> None:
-        """Key holders look at the clock, too; the commit asks whether consent stands."""
-        slow = Stale(world, after=(GRANT_S - 100, 150))
-        found = slow.run(round_id)
+        mute, early, late = (world.client() for _ in range(3))
+        cohort = [*world.clients, mute, early, late, world.client()]
+        instead: dict[int, Answer] = {0: gone, 1: said_no, 4: unheard(mute)}
         if world.scheme.votes:
-            world.check(found, world.clients)
-            assert found.record["declined"] == {f"key holders refused: {Reason.GRANT}": 1}
-        else:
-            world.check(found, [*world.clients, slow.client])
-
-    def test_an_upload_after_the_round_has_closed(self, world: World, round_id: str) -> None:
-        """It is refused; key holders add no noise to a round that has closed, so none is opened."""
-        late = world.client()
-
-        def answer(kind: str, content: RecordDict) -> RecordDict | str:
-            sent = late.answer(kind, content)
-            world.stage.clock.now = manifest_of(invited(content).manifest).closes
-            return sent
-
-        cohort = [*world.clients, late]
-        if not world.scheme.votes:
-            found = world.run(round_id, cohort, instead={4: answer})
-            world.check(found, world.clients)
-            [reason] = found.record["declined"]
-            assert "outside the round's time" in reason
-            return
-        with pytest.raises(RoundError, match="has closed"):
-            world.run(round_id, cohort, instead={4: answer})
-        world.nothing_released(round_id, spent=False)
-
-
-class TestTooFew:
-    """Nothing is opened, spent or released below the minimum of three, wherever that shows."""
-
-    def refused(self, world: World, round_id: str, cohort: Sequence[Node], **fields: Any) -> None:
-        with pytest.raises(CohortTooSmallError):
-            world.run(round_id, cohort, **fields)
-        world.nothing_released(round_id, spent=False)
-        if not world.scheme.votes:
-            for holder in world.holders.values():
-                assert not [each for each in holder.heard if each.path == "/v1/open"]
-
-    def test_nobody_is_there(self, world: World, round_id: str) -> None:
-        self.refused(world, round_id, [])
-
-    def test_nobody_answers(self, world: World, round_id: str) -> None:
-        self.refused(world, round_id, world.clients, instead=dict.fromkeys(range(4), gone))
-
-    def test_nobody_agrees_any_more(self, world: World, round_id: str) -> None:
-        cohort = [world.client() for _ in range(4)]
-        for each in cohort:
-            each.withdraw()
-        self.refused(world, round_id, cohort)
-
-    @pytest.mark.parametrize("left", [0, 2])
-    def test_key_holders_exclude_the_others(self, compact: World, round_id: str, left: int) -> None:
-        acts = {place: spoilt(compact.clients[place], 1 + place % 3) for place in range(left, 4)}
-        self.refused(compact, round_id, compact.clients, instead=acts)
-
-    @pytest.mark.parametrize(("call", "left"), [("eligible", 2), ("standing", 2), ("commit", 0)])
-    def test_the_others_withdraw(self, world: World, round_id: str, call: str, left: int) -> None:
-        cohort = [world.client() for _ in range(4)]
-
-        def withdraw() -> None:
-            for each in cohort[left:]:
-                each.withdraw()
-
-        self.refused(world, round_id, cohort, consent=Between(world, call, before=withdraw))
-
-    def test_too_few_answer(self, world: World, round_id: str) -> None:
-        self.refused(world, round_id, world.clients, instead={0: gone, 3: gone})
-
-    @pytest.mark.parametrize("scheme", Scheme, ids=str)
-    def test_a_key_holder_wants_more_than_the_manifest(
-        self, new_world: MakeWorld, scheme: Scheme
-    ) -> None:
-        """One is enough to refuse where they vote; in share sum it takes two. The charge stays."""
-        world = new_world(scheme)
-        picky = [3] if scheme.votes else [2, 3]
-        for number in picky:
-            settings = world.holders[number].home / "keyholder.json"
-            settings.write_text(settings.read_text().replace('"n_floor": 3', '"n_floor": 5'))
-            world.holders[number].start()
-        with pytest.raises(RoundError, match="4 participants, at least 5 are needed"):
-            world.run("round")
-        world.nothing_released("round", spent=True)
-        world.check_answers()
+            instead[1] = spoilt(world.clients[1], 2)
+        consent = world.between(
+            "standing",
+            before=early.withdraw,
+            after=late.withdraw,
+        )
+        found = world.run(round_id, cohort, instead=instead, consent=consent)
+        world.check(found, [*world.clients[2:], cohort[-1]])
+        assert found.record["dropped_at_commit"] == 2
