@@ -1,151 +1,85 @@
 """A coordinator that dies at any persist point resumes to exactly one release and one spend."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from client.connection import connect
 from consent.client import ConsentClient
 from consent.tasks.task import TaskName
+from crypto.dp.accounting import epsilon
+from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError
 from server.journal import Journal
+from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
+from server.planning import Planner
 from server.registry import Registry
-from server.training import Training, train
 from server.voting import Voting
-from simulations.engine.choices import draw
-from simulations.engine.grid import InProcessGrid, NodeConfig
-from simulations.engine.run import load
-from simulations.engine.scenario import Consent, Data, Engine, Privacy, Scenario, Tasks
-from simulations.engine.services import Service, running
-from simulations.engine.world import World, build, make_keys
-
-SCENARIO = Scenario(
-    name="crash",
-    data=Data(source="synthetic", shoppers=24, items=30, stores=1),
-    privacy=Privacy(epsilon=8.0, min_clients=4),
-    consent=Consent(refuse=0.0, personal_only=0.0, withdraw=0.0, value_sharing=1.0),
-    tasks=Tasks(recent_popularity=0.0, item_item=0.0),
-    engine=Engine(services="embedded", workers=0),
+from tests.integration.crash_scene import (
+    Crash,
+    Scene,
+    crash_after,
+    crash_after_entry,
+    crash_before,
+    dies_after,
+    federation,
 )
-
-
-class Crash(BaseException):
-    """Not an Exception: nothing that handles errors may catch a crash."""
-
-
-@dataclass
-class Scene:
-    """A federation whose coordinator can die and start again."""
-
-    world: World
-    holders: list[Service]
-    nodes: dict[int, NodeConfig]
-
-    def train(self) -> Training:
-        """One attempt, by a coordinator that knows nothing but its folder."""
-        grid = InProcessGrid(self.nodes)
-        return train(
-            grid,
-            self.world.coordinator,
-            run_id="1",
-            progress=lambda _phase, _done, _total: None,
-            http=connect,
-        )
-
-    def diaries(self) -> set[tuple[str, int]]:
-        """Round and balance of every shopper, who has exactly one entry."""
-        found = set()
-        for registered in self.world.shoppers.values():
-            consent = self.world.consent
-            [entry] = consent.diary(registered.shopper, registered.token).entries
-            points = consent.points(registered.shopper, registered.token)
-            found.add((entry.round, points.balance))
-        return found
-
-    @property
-    def spent_rows(self) -> float:
-        """ε in the ledger."""
-        return Ledger(self.world.coordinator.path / "ledger.db", budget=8.0, delta=1e-5).spent()
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    population = load(SCENARIO.data, seed=1)
-    choices = draw(population.shoppers, SCENARIO.consent, seed=1)
-    keys = make_keys(tmp_path, private=True)
-    with ExitStack() as stack:
-        consent, holders = stack.enter_context(
-            running(keys.consent_home, [holder.home for holder in keys.holders], processes=False)
-        )
-        world = build(
-            population,
-            choices,
-            SCENARIO,
-            keys,
-            consent=consent,
-            holders=holders,
-            progress=lambda _phase, _done, _total: None,
-        )
-        nodes: dict[int, NodeConfig] = {n: {"home": str(h)} for n, h in world.nodes.items()}
-        yield Scene(world=world, holders=holders, nodes=nodes)
+    with federation(tmp_path, "compact-sum") as made:
+        yield made
 
 
-def _crash_before(method: Callable[..., Any]) -> Callable[..., Any]:
-    def crash(*_args: Any, **_kwargs: Any) -> Any:
-        raise Crash(method.__qualname__)
-
-    return crash
-
-
-def _crash_after(method: Callable[..., Any], *, calls: int = 1) -> Callable[..., Any]:
-    done = 0
-
-    def crash(*args: Any, **kwargs: Any) -> Any:
-        nonlocal done
-        result = method(*args, **kwargs)
-        done += 1
-        if done >= calls:
-            raise Crash(method.__qualname__)
-        return result
-
-    return crash
+@pytest.fixture
+def unvoted(tmp_path: Path) -> Iterator[Scene]:
+    with federation(tmp_path, "share-sum") as made:
+        yield made
 
 
 POINTS: list[tuple[type, str, Callable[..., Any]]] = [
-    (Journal, "asked", _crash_after),
-    (Voting, "round_keys", _crash_after),
-    (Journal, "keyed", _crash_after),
-    (Journal, "start", _crash_after),
-    (Voting, "accepts", _crash_after),
-    (Journal, "accepted", _crash_after),
-    (Voting, "fetch_entries", _crash_after),
-    (Voting, "ingest", _crash_after),
-    (Journal, "proposed", _crash_after),
-    (Voting, "votes", _crash_after),
-    (Journal, "voted", _crash_after),
-    (Voting, "open", _crash_after),
-    (ConsentClient, "publish_policy", _crash_before),
-    (ConsentClient, "publish_policy", _crash_after),
-    (Journal, "put", lambda method: _crash_after(method, calls=3)),
-    (ConsentClient, "commit", _crash_before),
-    (ConsentClient, "commit", _crash_after),
-    (Journal, "committed", _crash_after),
-    (Ledger, "reserve", _crash_before),
-    (Ledger, "reserve", _crash_after),
-    (Journal, "added", _crash_before),
-    (Journal, "added", _crash_after),
-    (Registry, "save", _crash_before),
-    (Registry, "save", _crash_after),
-    (Journal, "clear", _crash_before),
-    (ConsentClient, "released", _crash_before),
-    (ConsentClient, "released", _crash_after),
-    (Registry, "mark_reported", _crash_before),
+    (Journal, "asked", crash_after),
+    (Voting, "round_keys", crash_after),
+    (Journal, "keyed", crash_after),
+    (Journal, "start", crash_after),
+    (Planner, "_follow", crash_after),
+    (Voting, "accepts", crash_after),
+    (Journal, "accepted", crash_after),
+    (Journal, "put", crash_after_entry),
+    (Voting, "fetch_entries", crash_after),
+    (Voting, "ingest", crash_after),
+    (Journal, "proposed", crash_after),
+    (Voting, "votes", crash_after),
+    (Journal, "voted", crash_after),
+    (Voting, "open", crash_after),
+    (ConsentClient, "publish_policy", crash_before),
+    (ConsentClient, "publish_policy", crash_after),
+    (Journal, "put", lambda method: crash_after(method, calls=3)),
+    (ConsentClient, "commit", crash_before),
+    (ConsentClient, "commit", crash_after),
+    (Journal, "committed", crash_after),
+    (Ledger, "reserve", crash_before),
+    (Ledger, "reserve", crash_after),
+    (Journal, "added", crash_before),
+    (Journal, "added", crash_after),
+    (Registry, "save", crash_before),
+    (Registry, "save", crash_after),
+    (Journal, "clear", crash_before),
+    (ConsentClient, "released", crash_before),
+    (ConsentClient, "released", crash_after),
+    (Registry, "mark_reported", crash_before),
+]
+# The others are the same code in all schemes.
+UNVOTED = [
+    point
+    for point in POINTS
+    if point[:2]
+    in {(Journal, "start"), (Journal, "put"), (Journal, "committed"), (Journal, "added")}
+    and point[2] is not crash_after_entry
 ]
 
 
@@ -157,6 +91,42 @@ def test_every_persist_point_resumes_to_one_release(
     name: str,
     crash: Callable[[Any], Any],
 ) -> None:
+    _resumes(scene, monkeypatch, owner, name, crash)
+
+
+@pytest.mark.parametrize(("owner", "name", "crash"), UNVOTED)
+def test_so_does_every_persist_point_of_a_round_without_votes(
+    unvoted: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+    crash: Callable[[Any], Any],
+) -> None:
+    _resumes(unvoted, monkeypatch, owner, name, crash)
+
+
+# Keys, accepts, entries, receipts, votes, parts: some key holders have answered, others have not.
+@pytest.mark.parametrize("calls", [k for k in range(18) if k % 3])
+def test_a_step_that_some_key_holders_were_not_asked_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    _resumes(
+        scene,
+        monkeypatch,
+        HolderEndpoint,
+        "call",
+        lambda method: dies_after(method, calls=calls),
+    )
+
+
+def _resumes(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    name: str,
+    crash: Callable[[Any], Any],
+) -> None:
+    """The coordinator dies there; what it does next makes one release and one charge."""
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, crash(getattr(owner, name)))
         with pytest.raises(Crash):
@@ -171,13 +141,18 @@ def test_every_persist_point_resumes_to_one_release(
     assert np.array_equal(again.total.values, release.total.values)
     assert scene.spent_rows == pytest.approx(release.record["epsilon"])
     assert scene.diaries() == {("1-popularity", 5)}
+    plan = PrivacyPlan.from_json(release.record["plan"])
+    for told in scene.key_holders():
+        assert [each.state for each in told.rounds] == ["released"]
+        assert told.votes == int(plan.scheme.votes)
+        assert told.epsilon == pytest.approx(epsilon(plan.releases(), delta=told.delta))
 
 
 def test_one_key_holder_lost_after_the_commit_changes_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Registry, "save", _crash_before(Registry.save))
+        patch.setattr(Registry, "save", crash_before(Registry.save))
         with pytest.raises(Crash):
             scene.train()
     opened_by_three = _values_once(scene, monkeypatch)
@@ -218,7 +193,7 @@ def test_two_key_holders_lost_release_nothing_until_one_is_back(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "voted", _crash_after(Journal.voted))
+        patch.setattr(Journal, "voted", crash_after(Journal.voted))
         with pytest.raises(Crash):
             scene.train()
     scene.holders[0].kill()
