@@ -3,20 +3,31 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
-from crypto.ballot import NO_VOTE, Vote
+from crypto.ballot import NO_VOTE, UploadList, Vote
+from crypto.commit import Commit
+from crypto.dp.plan import PrivacyPlan
 from crypto.errors import CohortTooSmallError, RoundError
 from crypto.ingest import Batch, Exclusion, Receipt
+from crypto.keyholder import entry
 from crypto.round_key import RoundKey
 from crypto.sums.schemes import Scheme
+from crypto.update import IntArray, NoisedUpdate
+from crypto.upload import Upload
 from crypto.wire import SignedRecord, pack_frames, unpack_frames
+from server import conductor
+from server.journal import Journal
 from server.keyholders import HolderEndpoint
-from tests.unit.crypto.samples import signer
+from server.rounds import release as finish
+from tests.unit.crypto.samples import noised, signer
 from tests.unit.server.stage import Scene, away_from
 
+LOUD = 100_000
 Spoil = Callable[[httpx.Request, httpx.Response], httpx.Response]
 STEPS = {
     "/v1/round-keys": "making round keys",
@@ -135,6 +146,28 @@ def test_what_one_key_holder_excludes_is_left_out_before_the_commit(scene: Scene
     assert release.record["declined"] == {"key holders refused: it does not please": 1}
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_while_leaving_out_leaves_out_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    drop = Journal.drop
+
+    def crash(journal: Journal, upload: Upload) -> None:
+        if after:
+            drop(journal, upload)
+        raise KeyboardInterrupt
+
+    spoil = excluding(scene, 2, only=lambda body: '"role":"client"' in body)
+    holders = second(scene, lambda h: spoilt(h, "/v1/ingest", spoil))
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "drop", crash)
+        with pytest.raises(KeyboardInterrupt):
+            scene.run(holders=holders)
+    release = scene.run(holders=holders)
+    assert release.record["clients"] == 3
+    assert release.record["declined"] == {"key holders refused: it does not please": 1}
+
+
 def test_too_few_that_please_freeze_nothing(scene: Scene) -> None:
     spoil = excluding(scene, 2, only=lambda body: '"role":"client"' in body)
     small = replace(scene.plan, min_clients=4)
@@ -195,6 +228,48 @@ def test_votes_for_different_lists_open_nothing(scene: Scene) -> None:
         run(scene, "/v1/vote", other)
     assert scene.released() == []
     assert scene.federation.ledger.spent() > 0, "the charge of a round that failed is kept"
+
+
+@pytest.mark.parametrize("gone", [None, 1, 2, 3])
+def test_the_list_and_the_sum_have_the_noise_of_all_three(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, gone: int | None
+) -> None:
+    """Here each one's noise is a hundred thousand, so that nothing else can look like it."""
+    entries: list[str] = []
+
+    def keep(_request: httpx.Request, honest: httpx.Response) -> httpx.Response:
+        header, *_ = unpack_frames(honest.content, count=5, max_frame=1 << 28)
+        entries.append(SignedRecord.from_bytes(header).hash)
+        return honest
+
+    def loud(*, plan: PrivacyPlan, **_: object) -> NoisedUpdate:
+        return noised([LOUD] * plan.padded_dimension, shoppers=0)
+
+    sums: list[IntArray] = []
+
+    def look(integers: IntArray, *rest: Any) -> Any:
+        sums.append(integers)
+        return finish(integers, *rest)
+
+    monkeypatch.setattr(entry, "holder_noise", loud)
+    monkeypatch.setattr(conductor, "release", look)
+    holders = tuple(
+        spoilt(away_from("/v1/release", h) if h.number == gone else h, "/v1/entry", keep)
+        for h in scene.federation.holders
+    )
+    release = scene.run(holders=holders)
+    commit = Commit.verify(release.commit, scene.stage.service_key)
+    listed = sorted([*entries, *(each.upload for each in commit.uploads)])
+    context = release.record["context"]
+    wanted = UploadList(context=context, uploads=tuple(listed)).hash
+    assert len(entries) == 3
+    assert release.record["ballot"]["list"] == wanted
+    for vote, holder in zip(
+        release.record["ballot"]["votes"], scene.federation.holders, strict=True
+    ):
+        found = Vote.verify(SignedRecord.from_json(vote), holder.identity)
+        assert (found.holder, found.list_hash) == (holder.number, wanted)
+    assert np.abs(sums[0] - 3 * LOUD).max() < LOUD / 2
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])
