@@ -19,7 +19,10 @@ def test_a_failing_client_is_an_error_reply_and_stops_nobody(nodes: dict[int, No
     grid = InProcessGrid(nodes)
     replies = list(ask(grid, nodes, "query.hello", RecordDict({}), timeout=5.0))
     assert sorted(reply.node for reply in replies) == [2, 3, 4]
-    assert all("No client in" in str(reply.content) for reply in replies)
+    # What a client says to a coordinator names no folder of its own.
+    assert {str(reply.content) for reply in replies} == {
+        "RuntimeError: This client can't say who it is."
+    }
 
 
 def test_lost_replies_are_lost(nodes: dict[int, NodeConfig]) -> None:
@@ -45,7 +48,7 @@ def test_unknown_message_types_are_error_replies(nodes: dict[int, NodeConfig]) -
 
 def test_only_wanted_replies_are_pulled(nodes: dict[int, NodeConfig]) -> None:
     grid = InProcessGrid(nodes)
-    content = RecordDict({"round": ConfigRecord({"manifest": b"x"})})
+    content = RecordDict({"round": ConfigRecord({"invitation": b"x"})})
     first = ask(grid, [2], "query.hello", content, timeout=5.0)
     assert [reply.node for reply in first] == [2]
     assert list(grid.pull_messages(["unknown"])) == []
