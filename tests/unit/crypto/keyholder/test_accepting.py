@@ -213,10 +213,14 @@ class TestLine:
 
     def test_a_line_that_was_missed(self, federation: Federation) -> None:
         """A key holder that was down when a manifest was accepted goes on with its successor."""
-        accept(federation, self.manifest(federation, "a", NO_MANIFEST))
+        first = self.manifest(federation, "a", NO_MANIFEST)
+        accept(federation, first)
         accept(federation, self.manifest(federation, "c", "ab" * 32))
-        with pytest.raises(RoundError, match="another has followed"):
-            accept(federation, self.manifest(federation, "d", "ab" * 32))
+        # What was followed, and what was overtaken although nothing here follows it.
+        for previous in ("ab" * 32, self.context(first), NO_MANIFEST):
+            document = self.manifest(federation, f"after-{previous[:4]}", previous)
+            with pytest.raises(RoundError, match="another has followed"):
+                accept(federation, document)
         accept(federation, self.manifest(federation, "e", "cd" * 32))
 
     def test_a_failed_round_is_followed(self, federation: Federation) -> None:

@@ -426,6 +426,7 @@ def test_half_written_envelopes_are_cut_off(federation: Federation, made: Voting
     with pytest.raises(CrashError):
         hand(federation, made, first)
     assert path.read_bytes() == first.share
+    path.write_bytes(3 * first.share)  # it was a larger batch
     federation.reached = lambda _point: None
     federation.start(1)
     hand(federation, made, second)

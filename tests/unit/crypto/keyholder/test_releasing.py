@@ -194,6 +194,23 @@ class TestErasure:
             if path.is_file():
                 assert secret[:32] not in path.read_bytes()
 
+    def test_the_secret_is_overwritten_before_it_is_unlinked(
+        self, federation: Federation, ready: Ready, tmp_path: Path
+    ) -> None:
+        """Seen through a second name of the same file."""
+        secrets = {}
+        for number in (1, 2):
+            folder = federation.homes[number - 1] / "rounds" / ready.made.keys[number - 1].hash
+            secrets[number] = tmp_path / f"second-name-{number}"
+            secrets[number].hardlink_to(folder / "secret.key")
+        votes = federation.votes(ready)
+        federation.stations[1].release(votes)
+        assert secrets[1].read_bytes() == bytes(96)
+        assert secrets[2].read_bytes() != bytes(96)
+        federation.now += 600 + VOTING_GRACE_S
+        federation.start(2)
+        assert secrets[2].read_bytes() == bytes(96)
+
     def test_what_is_not_released_in_time_never_is(
         self, federation: Federation, ready: Ready
     ) -> None:

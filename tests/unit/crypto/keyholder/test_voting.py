@@ -21,7 +21,8 @@ from tests.unit.crypto.keyholder.federation import (
     list_of,
     piece_plan,
 )
-from tests.unit.crypto.samples import NOW, signer
+from tests.unit.crypto.keyholder.stage import make_round
+from tests.unit.crypto.samples import NOW, plan, signer
 
 
 @pytest.fixture
@@ -299,6 +300,20 @@ class TestBudget:
         assert overview.overview(federation.holder(1)).votes == 1
         with pytest.raises(BudgetError, match="population's ledger"):
             federation.accepted("third", task="recent-popularity")
+
+    def test_share_sums_are_charged_to_it_too(self, tmp_path: Path) -> None:
+        cost = plan(delta=1e-5).round_epsilon()
+        federation = Federation.make(tmp_path, epsilon_cap=1.1 * cost)
+        holders = tuple(federation.holder(number) for number in NUMBERS)
+        first = make_round(holders).request(1)
+        station = federation.stations[1]
+        assert station.open_sum(first) == station.open_sum(first)
+        fields = {"task": "item-item"}
+        second = make_round(holders, manifest_changes=fields, commit_changes=fields).request(1)
+        with pytest.raises(BudgetError, match="population's ledger"):
+            station.open_sum(second)
+        with pytest.raises(BudgetError, match="population's ledger"):
+            federation.accepted()
 
     def test_without_noise_nothing_is_charged(self, tmp_path: Path) -> None:
         federation = Federation.make(tmp_path, z_floor=0.0, epsilon_cap=1e-6)
