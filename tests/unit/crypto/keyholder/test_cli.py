@@ -21,7 +21,7 @@ from crypto.keyholder.keeping import only_one
 from crypto.sums.schemes import Scheme
 from crypto.wire import b64, public_bytes
 from tests.unit.crypto.keyholder.federation import Federation
-from tests.unit.crypto.keyholder.test_ingesting import swapped_pieces
+from tests.unit.crypto.keyholder.spoilt_uploads import swapped_pieces
 from tests.unit.crypto.samples import signer
 
 COORDINATOR = b64(public_bytes(signer("coordinator").public_key()))

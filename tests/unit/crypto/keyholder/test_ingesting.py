@@ -8,13 +8,12 @@ import pytest
 
 from crypto.errors import BudgetError, RoundError
 from crypto.grant_list import pack_grants
-from crypto.ingest import Batch, Receipt, Submission
+from crypto.ingest import Batch, Submission
 from crypto.keyholder import ingesting, judging, overview
 from crypto.keyholder.deadlines import INGEST_GRACE_S, VOTING_GRACE_S
 from crypto.keyholder.judging import Reason
 from crypto.keyholder.log.points import PersistPoint
-from crypto.upload import Role, sign_upload
-from crypto.wire import SignedRecord, public_bytes
+from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import (
     NUMBERS,
     CrashError,
@@ -24,7 +23,18 @@ from tests.unit.crypto.keyholder.federation import (
     client_upload,
     grant_for,
 )
-from tests.unit.crypto.samples import NOW, generator, noised, signer
+from tests.unit.crypto.keyholder.spoilt_uploads import (
+    anothers_seal,
+    forged,
+    grant,
+    hand,
+    pretender,
+    reasons,
+    resigned,
+    swapped_pieces,
+    with_tokens,
+)
+from tests.unit.crypto.samples import NOW, signer
 
 
 @pytest.fixture
@@ -35,58 +45,6 @@ def federation(tmp_path: Path) -> Federation:
 @pytest.fixture
 def made(federation: Federation) -> VotingRound:
     return federation.accepted()
-
-
-def hand(federation: Federation, made: VotingRound, *submissions: Submission) -> Receipt:
-    batch = Batch(context=made.context, submissions=submissions)
-    record = SignedRecord.from_bytes(federation.stations[1].ingest(batch))
-    return Receipt.verify(record, federation.holder(1).identity.public_key())
-
-
-def reasons(receipt: Receipt) -> list[str]:
-    return [each.reason for each in receipt.excluded]
-
-
-def forged(sent: Sent) -> Sent:
-    return replace(sent, header=replace(sent.header, signature=bytes(64)))
-
-
-def resigned(sent: Sent, name: str = "client 1", **changes: object) -> Sent:
-    """The same header with fields changed and signed again, by its own key or another's."""
-    body = sent.upload._body() | changes
-    return replace(sent, header=SignedRecord.sign("upload", body, signer(name)))
-
-
-def with_tokens(made: VotingRound, *tokens: str) -> Sent:
-    return client_upload(made, "client 1", tokens=tokens)
-
-
-def grant(made: VotingRound, **changes: object) -> Sent:
-    return with_tokens(made, grant_for(made, signer("client 1"), "client 1", **changes))
-
-
-def swapped_pieces(made: VotingRound) -> Sent:
-    """Commitments to other pieces than the envelopes hold: a lie that two key holders can see."""
-    sender, rng = public_bytes(signer("client 1").public_key()), generator("lie")
-    seals = [
-        made.scheme.seal(noised([0] * 16), sender=sender, rng=rng),
-        made.scheme.seal(noised([9] * 16), sender=sender, rng=rng),
-    ]
-    lie = replace(seals[0], commitments=seals[1].commitments)
-    return client_upload(made, "client 1", sealed=lie)
-
-
-def anothers_seal(made: VotingRound) -> Sent:
-    """A victim's sealed bytes under one's own header: they are bound to their sender."""
-    victim = client_upload(made, "victim")
-    return client_upload(made, "client 1", sealed=victim.sealed)
-
-
-def pretender(made: VotingRound) -> Sent:
-    """A client that calls itself a key holder, and needs no grant for that."""
-    sealed = client_upload(made, "client 1").sealed
-    header = sign_upload(sealed, (), signer("client 1"), role=Role.KEY_HOLDER)
-    return Sent(header=header, sealed=sealed, grants=b"", shoppers=0)
 
 
 SPOILT: dict[str, tuple[Callable[[VotingRound], Sent], Reason]] = {
@@ -165,134 +123,6 @@ def test_shares(federation: Federation, made: VotingRound) -> None:
     for share, reason in cases.items():
         assert reasons(hand(federation, made, replace(own, share=share))) == [reason]
     assert hand(federation, made, own).acknowledged == (own.header.hash,)
-
-
-class TestRepeats:
-    def test_the_same_upload_changes_nothing(
-        self, federation: Federation, made: VotingRound
-    ) -> None:
-        sent = client_upload(made, "client 1").to(1)
-        for restarted in (False, True):
-            if restarted:
-                federation.start(1)
-            receipt = hand(federation, made, sent, sent)
-            assert receipt.acknowledged == (sent.header.hash,) * 2
-            assert receipt.excluded == ()
-        path = federation.homes[0] / "rounds" / made.keys[0].hash / "envelopes"
-        assert path.stat().st_size == len(sent.share)
-
-    @pytest.mark.parametrize("same_batch", [True, False])
-    @pytest.mark.parametrize(
-        ("other", "reason"),
-        [
-            (
-                lambda m: client_upload(
-                    m, "client 1", tokens=[grant_for(m, signer("client 1"), "fresh")]
-                ),
-                Reason.REPEATED_CLIENT,
-            ),
-            (
-                lambda m: client_upload(
-                    m,
-                    "client 2",
-                    tokens=[grant_for(m, signer("client 2"), "x", subject="subject client 1/0")],
-                ),
-                Reason.REPEATED_GRANT,
-            ),
-            (
-                lambda m: client_upload(
-                    m,
-                    "client 2",
-                    tokens=[
-                        grant_for(
-                            m, signer("client 2"), "x", token_id=f"token client 1/0 {m.context}"
-                        )
-                    ],
-                ),
-                Reason.REPEATED_GRANT,
-            ),
-            (
-                lambda m: client_upload(m, "client 2", sealed=client_upload(m, "client 1").sealed),
-                Reason.REPEATED_BYTES,
-            ),
-        ],
-    )
-    def test_nothing_counts_twice(
-        self,
-        federation: Federation,
-        made: VotingRound,
-        same_batch: bool,
-        other: Callable[[VotingRound], Sent],
-        reason: Reason,
-    ) -> None:
-        first, second = client_upload(made, "client 1").to(1), other(made).to(1)
-        if same_batch:
-            assert reasons(hand(federation, made, first, second)) == [reason]
-            return
-        hand(federation, made, first)
-        federation.start(1)
-        assert reasons(hand(federation, made, second)) == [reason]
-
-    def test_one_repeated_commitment_is_enough(
-        self, federation: Federation, made: VotingRound
-    ) -> None:
-        hand(federation, made, client_upload(made, "client 1").to(1))
-        first, second = client_upload(made, "client 1"), client_upload(made, "client 2")
-        commitments = (*second.sealed.commitments[:2], first.sealed.commitments[2])
-        copied = client_upload(
-            made, "client 2", sealed=replace(second.sealed, commitments=commitments)
-        )
-        assert reasons(hand(federation, made, copied.to(1))) == [Reason.REPEATED_BYTES]
-
-    def test_other_rounds_are_others(self, federation: Federation, made: VotingRound) -> None:
-        other = federation.accepted("b", task="item-item")
-        for each in (made, other):
-            assert reasons(hand(federation, each, client_upload(each, "client 1").to(1))) == []
-
-
-class TestEntries:
-    def test_each_key_holders_one(self, federation: Federation, made: VotingRound) -> None:
-        entries = federation.entries(made)
-        federation.ingest_all(made, entries)
-
-    def test_its_own_must_be_the_one_it_made(
-        self, federation: Federation, made: VotingRound
-    ) -> None:
-        entry = federation.entry(made, 1)
-        identity = federation.holder(1).identity
-        sender, rng = public_bytes(identity.public_key()), generator("zero")
-        sealed = made.scheme.seal(noised([0] * 16), sender=sender, rng=rng)
-        header = sign_upload(sealed, (), identity, role=Role.KEY_HOLDER)
-        other = Sent(header=header, sealed=sealed, grants=b"", shoppers=0)
-        receipt = hand(federation, made, other.to(1))
-        assert reasons(receipt) == [Reason.OWN_ENTRY]
-        assert hand(federation, made, entry.to(1)).excluded == ()
-
-    def test_nor_one_that_it_has_not_made(self, federation: Federation, made: VotingRound) -> None:
-        identity = federation.holder(1).identity
-        sender, rng = public_bytes(identity.public_key()), generator("zero")
-        sealed = made.scheme.seal(noised([0] * 16), sender=sender, rng=rng)
-        header = sign_upload(sealed, (), identity, role=Role.KEY_HOLDER)
-        early = Sent(header=header, sealed=sealed, grants=b"", shoppers=0)
-        assert reasons(hand(federation, made, early.to(1))) == [Reason.OWN_ENTRY]
-
-    def test_a_peers_second_one(self, federation: Federation, made: VotingRound) -> None:
-        hand(federation, made, federation.entry(made, 2).to(1))
-        identity = federation.holder(2).identity
-        sender, rng = public_bytes(identity.public_key()), generator("second")
-        sealed = made.scheme.seal(noised([5] * 16), sender=sender, rng=rng)
-        header = sign_upload(sealed, (), identity, role=Role.KEY_HOLDER)
-        second = Sent(header=header, sealed=sealed, grants=b"", shoppers=0)
-        assert reasons(hand(federation, made, second.to(1))) == [Reason.REPEATED_CLIENT]
-
-    def test_a_key_holder_is_no_client(self, federation: Federation, made: VotingRound) -> None:
-        identity = federation.holder(2).identity
-        sender, rng = public_bytes(identity.public_key()), generator("client")
-        sealed = made.scheme.seal(noised([5] * 16), sender=sender, rng=rng)
-        tokens = [grant_for(made, identity, "holder")]
-        header = sign_upload(sealed, tokens, identity)
-        sent = Sent(header=header, sealed=sealed, grants=pack_grants(tokens), shoppers=1)
-        assert reasons(hand(federation, made, sent.to(1))) == [Reason.ROLE]
 
 
 class TestTime:
