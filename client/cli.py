@@ -10,7 +10,7 @@ from client import notice
 from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
 from consent.ages import AgeBand
 from consent.purpose import Category, Cell, Decision, Purpose
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.sums.schemes import Scheme
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from client.erasing import copies_of, erase_purchases
 from client.home import ClientHome
 from consent.answers import DevicePaired
 from consent.client import ConsentClient
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.transport import RefusalError
 from crypto.errors import InvalidInputError
 

@@ -20,13 +20,8 @@ from client.register import Cap, Charge, charge, enter_round
 from consent.client import ConsentClient
 from consent.purpose import Purpose
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import (
-    REQUIRED_CATEGORIES,
-    REQUIRED_PURPOSE,
-    Task,
-    TaskName,
-    parse_task,
-)
+from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
+from consent.tasks.task import Task, parse_task
 from crypto.acceptance import check_accepts
 from crypto.dp.coin import coin
 from crypto.dp.conversion import device_epsilon

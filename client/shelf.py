@@ -19,7 +19,7 @@ from consent.admit import ConsentedEvents
 from consent.client import ConsentClient
 from consent.purpose import Category
 from consent.tasks.artefact import Artefact, decode_artefact
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import ConsentError, InvalidInputError, WireError
 from crypto.manifest import Manifest
 from crypto.wire import SignedRecord

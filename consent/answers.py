@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict
 
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.commit import Commit
 from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord

@@ -33,7 +33,7 @@ from consent.participation import ParticipationRequest
 from consent.purpose import Cell, Decision
 from consent.record_calls import RecordCalls
 from consent.rounds import RoundCalls
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.transport import call
 from crypto.commit import Commit
 from crypto.errors import ConsentError, WireError

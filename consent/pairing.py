@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 from consent.client_record import ClientRequest, get_issued_at, own_body
-from consent.tasks.task import TaskName, parse_task_name
+from consent.tasks.names import TaskName, parse_task_name
 from consent.typed_codes import bare
 from crypto.errors import WireError
 from crypto.wire import SignedRecord, get_str, get_strings

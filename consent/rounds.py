@@ -12,7 +12,7 @@ import httpx
 
 from consent import answers
 from consent.answers import Diary, Points, ReleaseReport, RoundAnswer
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.transport import RefusalError, call, pages
 from crypto.errors import ConsentError
 from crypto.manifest import context_of

@@ -41,7 +41,7 @@ from consent.purpose import (
     Decision,
     Purpose,
 )
-from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
+from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from crypto.errors import InvalidInputError
 
 # Consent that was given once can be withdrawn, also when it has ended meanwhile.

@@ -7,7 +7,7 @@ from flwr.app import RecordDict
 from flwr.serverapp import Grid
 
 from consent.client import ConsentClient
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import CohortTooSmallError, WireError
 from crypto.wire import parse_public_key, thumbprint
 from server.exchange import ask

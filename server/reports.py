@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from consent.answers import ReleaseReport
 from consent.client import ConsentClient
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import ConsentError
 from server.registry import Registry, Release
 

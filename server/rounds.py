@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, Task
+from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE
+from consent.tasks.task import Task
 from crypto.commit import Commit
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.rotation import Rotation

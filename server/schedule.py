@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.plan import PrivacyPlan, calibrate
 from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError

@@ -11,9 +11,11 @@ import httpx
 from flwr.serverapp import Grid
 
 from consent.client import ConsentClient
-from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, Task, TaskName
+from consent.tasks.item_item import ItemItemTask
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
+from consent.tasks.task import Task
 from crypto.errors import PlanError
 from crypto.holder_card import in_order
 from server.artefacts.item_item import plan_task

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import FedcartError, InvalidInputError
 from server.collect import Progress
 from server.registry import Registry, Release

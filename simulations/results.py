@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from server.record import how_accounted
 from server.registry import Release
 from simulations.engine.run import Outcome

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from client.contributions.history import FloatArray, History, IndexArray
-from consent.tasks.task import ItemItemTask
+from consent.tasks.item_item import ItemItemTask
 from crypto.errors import InvalidInputError
 
 SQRT_TWO = float(np.sqrt(2.0))

@@ -7,7 +7,7 @@ keeps a staple from drowning the rest of her shelf; the length makes everyone's 
 import numpy as np
 
 from client.contributions.history import FloatArray, History
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from crypto.errors import InvalidInputError
 
 

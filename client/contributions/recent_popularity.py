@@ -5,7 +5,7 @@ It follows the season: what is bought now counts, what was bought half a year ag
 
 from client.contributions.history import FloatArray, History
 from client.contributions.popularity import root_counts
-from consent.tasks.task import RecentPopularityTask
+from consent.tasks.popularity import RecentPopularityTask
 
 
 def contribution(task: RecentPopularityTask, history: History) -> FloatArray:

@@ -5,15 +5,25 @@ from typing import Any
 
 from client.contributions import item_item, popularity, recent_popularity
 from client.contributions.history import FloatArray, History
+from client.contributions.inputs import Inputs
 from consent.admit import ConsentedEvents
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, Task, TaskName
+from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
+from consent.tasks.task import Task
 from crypto.errors import ConsentError
 
-CONTRIBUTIONS: Mapping[TaskName, Callable[[Any, History], FloatArray]] = {
-    TaskName.POPULARITY: popularity.contribution,
-    TaskName.RECENT_POPULARITY: recent_popularity.contribution,
-    TaskName.ITEM_ITEM: item_item.contribution,
+
+def _of_history(
+    contribution: Callable[[Any, History], FloatArray],
+) -> Callable[[Any, Inputs], FloatArray]:
+    """A contribution that reads nothing but the history."""
+    return lambda task, inputs: contribution(task, inputs.history)
+
+
+CONTRIBUTIONS: Mapping[TaskName, Callable[[Any, Inputs], FloatArray]] = {
+    TaskName.POPULARITY: _of_history(popularity.contribution),
+    TaskName.RECENT_POPULARITY: _of_history(recent_popularity.contribution),
+    TaskName.ITEM_ITEM: _of_history(item_item.contribution),
 }
 
 
@@ -36,4 +46,5 @@ def contribute(task: Task, events: ConsentedEvents, catalogue: Catalogue) -> Flo
         )
     if missing := categories - events.categories:
         raise ConsentError(f"Task {task.name} also needs a grant for {', '.join(sorted(missing))}.")
-    return CONTRIBUTIONS[task.name](task, History.of(events, catalogue))
+    inputs = Inputs(history=History.of(events, catalogue), catalogue=catalogue)
+    return CONTRIBUTIONS[task.name](task, inputs)

@@ -13,13 +13,11 @@ from typing import Self
 from client.importers.problems import Problems
 from client.importers.tables import Table, open_table
 from client.importers.values import parse_id, parse_label
-from consent.tasks.catalogue import Catalogue
+from consent.tasks.catalogue import Attributes, Catalogue
 from crypto.errors import InvalidInputError
 
 BAR = "|"
 ITEM, CATEGORY, DEPARTMENT = "item", "category", "department"
-# Attribute to one tuple of values per item, in the order of a catalogue.
-Attributes = Mapping[str, tuple[tuple[str, ...], ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class ItemTable:
     name: str
     values: Mapping[str, Mapping[str, tuple[str, ...]]]
 
-    def describe(self, catalogue: Catalogue, *, listed: bool) -> tuple[Catalogue, Attributes]:
+    def describe(self, catalogue: Catalogue, *, listed: bool) -> Catalogue:
         """A catalogue with what the table says of its items.
 
         The first value is an item's category or department; where the table says nothing, what
@@ -59,15 +57,15 @@ class ItemTable:
         items = catalogue.items
         if listed:
             items = tuple(sorted({*items, *self.values}))
-        described = Catalogue(
+        return Catalogue(
             name=catalogue.name,
             level=catalogue.level,
             items=items,
             categories=self._labels(items, CATEGORY, catalogue.items, catalogue.categories),
             departments=self._labels(items, DEPARTMENT, catalogue.items, catalogue.departments),
             products={},
+            attributes=self._attributes(items),
         )
-        return described, self._attributes(items)
 
     def coverage(self, catalogue: Catalogue) -> int:
         """How many items of a catalogue the table describes."""

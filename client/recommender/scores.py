@@ -20,9 +20,11 @@ import numpy.typing as npt
 from client.contributions.history import FloatArray, History, IndexArray
 from client.contributions.item_item import direction
 from client.recommender.settings import Settings
-from consent.tasks.artefact import Artefact, ItemItemArtefact, PopularityArtefact
+from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import TaskName
+from consent.tasks.item_item import ItemItemArtefact
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
 
 BoolArray = npt.NDArray[np.bool_]

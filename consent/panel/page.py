@@ -82,7 +82,7 @@ from consent.purpose import Category, Purpose
 from consent.service.principals import Role
 from consent.service.problems import Problem
 from consent.service.receipts.words import CATEGORIES, PURPOSES, STATES
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 __all__ = [
     "Elsewhere",

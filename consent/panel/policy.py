@@ -16,7 +16,7 @@ from consent.panel.sealing_words import (
 )
 from consent.purpose import Category, Purpose
 from consent.service.rounds.schemas import Policy
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.plan_terms import Sampling
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object

@@ -6,7 +6,7 @@ two parties can mean different items by one index. Nothing in it comes from shop
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Self
@@ -19,6 +19,9 @@ from crypto.errors import InvalidInputError
 from crypto.wire import canonical, parse_object
 
 MAX_ITEMS = 10_000_000
+FIELDS = dict.fromkeys(("name", "level", "items", "categories", "departments", "products")).keys()
+
+Attributes = Mapping[str, tuple[tuple[str, ...], ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class Catalogue:
         departments: one per item; empty where unknown.
         products: finest id (as tills and event stores write it) to item index; empty when the
             items themselves are the finest level.
+        attributes: what else is publicly known: attribute to the values of each item, in the
+            items' order; none, one or several an item.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Catalogue:
     categories: tuple[str, ...]
     departments: tuple[str, ...]
     products: Mapping[str, int]
+    attributes: Attributes = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < len(self.items) <= MAX_ITEMS:
@@ -53,7 +59,13 @@ class Catalogue:
             raise InvalidInputError("A catalogue has one category and one department an item.")
         if any(not 0 <= index < len(self.items) for index in self.products.values()):
             raise InvalidInputError("A product of the catalogue belongs to no item of it.")
+        for name, values in self.attributes.items():
+            if len(values) != len(self.items):
+                raise InvalidInputError(
+                    f"Attribute {name!r} has {len(values)} entries for {len(self.items)} items."
+                )
         object.__setattr__(self, "products", MappingProxyType(dict(self.products)))
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -73,17 +85,18 @@ class Catalogue:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON."""
-        return canonical(
-            {
-                "name": self.name,
-                "level": self.level,
-                "items": self.items,
-                "categories": self.categories,
-                "departments": self.departments,
-                "products": dict(self.products),
-            }
-        )
+        """Canonical JSON; a list without attributes has no field for them."""
+        body = {
+            "name": self.name,
+            "level": self.level,
+            "items": self.items,
+            "categories": self.categories,
+            "departments": self.departments,
+            "products": dict(self.products),
+        }
+        if self.attributes:
+            body["attributes"] = dict(self.attributes)
+        return canonical(body)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -93,9 +106,9 @@ class Catalogue:
             InvalidInputError: not a catalogue; the message says which field is wrong.
         """
         value = parse_object(data, what="catalogue")
-        if value.keys() != {"name", "level", "items", "categories", "departments", "products"}:
+        if value.keys() - {"attributes"} != FIELDS:
             raise InvalidInputError(
-                "A catalogue has name, level, items, categories, departments, products."
+                f"A catalogue has {', '.join(FIELDS)}, and attributes if there are any."
             )
         return cls(
             name=str(value["name"]),
@@ -104,6 +117,7 @@ class Catalogue:
             categories=_texts(value, "categories"),
             departments=_texts(value, "departments"),
             products=_products(value["products"]),
+            attributes=_attributes(value.get("attributes", {})),
         )
 
 
@@ -118,3 +132,16 @@ def _products(value: object) -> dict[str, int]:
     if not isinstance(value, dict) or not all(type(index) is int for index in value.values()):
         raise InvalidInputError("Field 'products' of a catalogue maps product ids to item indices.")
     return value
+
+
+def _attributes(value: object) -> dict[str, tuple[tuple[str, ...], ...]]:
+    if not isinstance(value, dict) or not all(
+        isinstance(items, list) and all(isinstance(values, list) for values in items)
+        for items in value.values()
+    ):
+        raise InvalidInputError(
+            "Field 'attributes' of a catalogue maps names to a list of values an item."
+        )
+    return {
+        name: tuple(tuple(map(str, values)) for values in items) for name, items in value.items()
+    }

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from consent.tasks.artefact import ItemItemArtefact, PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import ItemItemTask
+from consent.tasks.item_item import ItemItemArtefact, ItemItemTask
+from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
 
 FloatArray = npt.NDArray[np.float64]

@@ -3,9 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import PopularityTask, RecentPopularityTask
+from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from crypto.errors import InvalidInputError
 
 FloatArray = npt.NDArray[np.float64]

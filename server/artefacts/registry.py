@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import Task, TaskName
+from consent.tasks.names import TaskName
+from consent.tasks.task import Task
 from server.artefacts import item_item, popularity
 
 FINISHES: Mapping[TaskName, Callable[..., Any]] = {

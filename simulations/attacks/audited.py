@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from client.contributions.history import FloatArray, History
+from client.contributions.inputs import Inputs
 from client.contributions.registry import CONTRIBUTIONS
 from consent.purpose import Purpose
-from consent.tasks.task import Task, TaskName, parse_task
+from consent.tasks.names import TaskName
+from consent.tasks.task import Task, parse_task
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import InvalidInputError
 from crypto.sums.schemes import Scheme
@@ -113,7 +115,8 @@ class AuditedRun:
     def contributions(self, task: Task) -> Iterator[tuple[str, FloatArray]]:
         """What every shopper would contribute to a task, before clipping, one at a time."""
         for shopper, history in self.histories.items():
-            yield shopper, CONTRIBUTIONS[task.name](task, history)
+            inputs = Inputs(history=history, catalogue=self.training.catalogue)
+            yield shopper, CONTRIBUTIONS[task.name](task, inputs)
 
 
 def load_run(folder: Path) -> AuditedRun:

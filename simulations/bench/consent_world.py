@@ -13,7 +13,7 @@ import numpy.typing as npt
 from consent.incentive import OPT_IN
 from consent.log.leaf import KEY_BYTES
 from consent.purpose import Category, Cell, Purpose
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.wire import b64
 
 Progress = Callable[[str, int, int], None]

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from crypto.ballot import UploadList, release_hash
 from crypto.commit import Commit, CommittedUpload
 from crypto.dp.noise import add_centred_noise, add_noise, holder_noise

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.connection import connect
 from consent.client import ConsentClient
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.commit import Commit
 from crypto.errors import InvalidInputError
 from server.collect import Progress

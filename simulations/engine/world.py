@@ -25,7 +25,7 @@ from consent.service.machines import service as machines
 from consent.service.principals import Role
 from consent.service.quotas import Quotas
 from consent.service.settings import Settings, create_home
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.plan_terms import MAX_DELTA
 from crypto.keyholder.home import KeyHolder, Pins, create
 from crypto.sums.schemes import HOLDERS, Scheme

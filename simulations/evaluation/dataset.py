@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from client.contributions.history import FloatArray
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from server.artefacts.item_item import LISTED
 from server.artefacts.signal import Verdict, item_item_verdict
 from simulations.evaluation.evaluate import Recommender, on_device

@@ -13,9 +13,12 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from client.contributions.history import FloatArray
+from client.contributions.inputs import Inputs
 from client.contributions.registry import CONTRIBUTIONS
-from consent.tasks.artefact import Artefact, PopularityArtefact
-from consent.tasks.task import PopularityTask, RecentPopularityTask, Task, TaskName
+from consent.tasks.artefact import Artefact
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
+from consent.tasks.task import Task
 from crypto.errors import InvalidInputError
 from server.artefacts.item_item import plan_task
 from server.artefacts.registry import finish
@@ -121,7 +124,8 @@ def total(fold: Fold, task: Task) -> FloatArray:
     """The sum of every training shopper's contribution, without noise, shape (dimension,)."""
     values = np.zeros(task.dimension)
     for history in fold.histories.values():
-        values += CONTRIBUTIONS[task.name](task, history)
+        inputs = Inputs(history=history, catalogue=fold.training.catalogue)
+        values += CONTRIBUTIONS[task.name](task, inputs)
     return values
 
 

@@ -16,7 +16,7 @@ from client.contributions.history import FloatArray
 from client.contributions.item_item import contribution as item_item
 from client.contributions.popularity import contribution as popularity
 from consent.purpose import Purpose
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from server.artefacts.item_item import plan_task, symmetric
 from server.artefacts.popularity import finish
 from simulations.evaluation.protocol import history_of

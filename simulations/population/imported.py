@@ -132,14 +132,12 @@ def import_file(
 
 def _described(population: Population, table: ItemTable, *, listed: bool) -> Population:
     """The population with its items described, and with a note that says by what."""
-    catalogue, attributes = table.describe(population.catalogue, listed=listed)
+    catalogue = table.describe(population.catalogue, listed=listed)
     known = table.coverage(catalogue)
     note = f" {table.name} describes {known:,} of its {len(catalogue):,} items."
     if listed:
         note += " It also holds the items that the table names and nobody bought."
-    return replace(
-        population, catalogue=catalogue, attributes=attributes, note=population.note + note
-    )
+    return replace(population, catalogue=catalogue, note=population.note + note)
 
 
 @contextmanager

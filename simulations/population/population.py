@@ -1,7 +1,7 @@
 """A population: who shops where, and what, as every scenario and evaluation sees it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -24,8 +24,6 @@ class Population:
         stores: silo id to the shoppers whose home store it is.
         devices: shoppers who are clients of their own.
         groups: shopper to stated group labels (e.g. {"age": "65+"}); may cover only some.
-        attributes: what is publicly known of the items beside category and department: attribute
-            to the values of each catalogue item, in its order; none, one or several an item.
     """
 
     name: str
@@ -35,14 +33,6 @@ class Population:
     stores: Mapping[str, tuple[str, ...]]
     devices: tuple[str, ...]
     groups: Mapping[str, Mapping[str, str]]
-    attributes: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, values in self.attributes.items():
-            if len(values) != len(self.catalogue):
-                raise InvalidInputError(
-                    f"Attribute {name!r} has {len(values)} entries for {len(self.catalogue)} items."
-                )
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[int, int]]:

@@ -43,8 +43,8 @@ def population_hash(population: Population) -> str:
     content = population.catalogue
     catalogue = [canonical([content.items, content.categories, content.departments])]
     catalogue.append(canonical(dict(content.products)))
-    if population.attributes:
-        catalogue.append(canonical(dict(population.attributes)))
+    if content.attributes:
+        catalogue.append(canonical(dict(content.attributes)))
     return digest("dataset", *text, *(part.tobytes() for part in numbers), *catalogue).hex()
 
 
@@ -105,7 +105,6 @@ def _record(population: Population, value: str, columns: Mapping[str, str]) -> d
         },
         "stores": {store: list(shoppers) for store, shoppers in population.stores.items()},
         "groups": {shopper: dict(labels) for shopper, labels in population.groups.items()},
-        "attributes": dict(population.attributes),
     }
 
 
@@ -175,7 +174,6 @@ def _population(record: dict[str, Any], catalogue: Catalogue, events: Events) ->
         stores=stores,
         devices=tuple(sorted(shoppers.difference(inside))),
         groups=_labels(record.get("groups")),
-        attributes=_attributes(record.get("attributes", {})),
     )
 
 
@@ -189,15 +187,3 @@ def _labels(value: object) -> dict[str, dict[str, str]]:
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
         raise InvalidInputError(f"{DATASET}: 'groups' maps shoppers to their labels.")
     return {shopper: {k: str(v) for k, v in labels.items()} for shopper, labels in value.items()}
-
-
-def _attributes(value: object) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Attributes of the items; a data set of an earlier release has none."""
-    if not isinstance(value, dict) or not all(
-        isinstance(items, list) and all(isinstance(values, list) for values in items)
-        for items in value.values()
-    ):
-        raise InvalidInputError(f"{DATASET}: 'attributes' maps names to a list of values an item.")
-    return {
-        name: tuple(tuple(map(str, values)) for values in items) for name, items in value.items()
-    }

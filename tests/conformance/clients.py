@@ -9,7 +9,7 @@ from flwr.app import RecordDict
 
 from client.app import _sent
 from client.outbox import Contribution
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.grant_list import pack_grants, unpack_grants
 from crypto.holder_card import HolderCard
 from crypto.invitation import Invitation

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from consent.service.inprocess import InProcessTransport
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.ballot import check_votes, release_hash
 from crypto.dp.noise import holder_noise
 from crypto.ingest import Batch, Receipt, Submission

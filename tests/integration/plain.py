@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, Task
+from consent.tasks.item_item import ItemItemTask
+from consent.tasks.popularity import PopularityTask, RecentPopularityTask
+from consent.tasks.task import Task
 from simulations.population.population import Population
 
 Vector = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from consent.client import ConsentClient
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError

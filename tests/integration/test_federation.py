@@ -16,7 +16,8 @@ import pytest
 
 from client.home import ClientHome
 from consent.purpose import Decision
-from consent.tasks.task import Task, TaskName, parse_task
+from consent.tasks.names import TaskName
+from consent.tasks.task import Task, parse_task
 from crypto.commit import Commit
 from crypto.errors import FedcartError, InvalidInputError
 from crypto.keyholder.home import load

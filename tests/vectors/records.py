@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from consent.participation import ParticipationRequest
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.ballot import release_hash
 from crypto.holder_card import HolderCard
 from crypto.sums.pieces.packing import pack

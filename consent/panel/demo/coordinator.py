@@ -21,7 +21,7 @@ from consent.service.grants import service as grants
 from consent.service.rounds import service as rounds
 from consent.service.rounds.schemas import ReleaseReport
 from consent.service.standing.repository import StandingRepository
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.commit import Commit
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan

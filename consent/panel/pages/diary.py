@@ -11,7 +11,7 @@ from consent.service.rounds import diary as service
 from consent.service.rounds import service as rounds
 from consent.service.rounds.schemas import DiaryEntrySchema
 from consent.service.rounds.service import NEWEST
-from consent.tasks.task import REQUIRED_PURPOSE
+from consent.tasks.names import REQUIRED_PURPOSE
 
 router = APIRouter(include_in_schema=False)
 SHOWN: Final = 20

@@ -8,7 +8,7 @@ from consent.panel.page import VisitorDep, render
 from consent.panel.policy import facts
 from consent.participation import NAME_PATTERN
 from consent.service.rounds import service
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 router = APIRouter(include_in_schema=False)
 

@@ -11,7 +11,7 @@ from consent.service.commits.schemas import CommitAnswer, CommitRequest
 from consent.service.context import ContextDep
 from consent.service.principals import Role
 from consent.service.problems import answers
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 router = APIRouter(prefix="/v1/commits", tags=["commits"], dependencies=[COORDINATOR_ONLY])
 

@@ -14,7 +14,7 @@ from consent.service.schemas import (
     SignedRecordSchema,
     Thumbprint,
 )
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.wire import canonical, digest
 
 MAX_UPLOADS: Final = 100_000

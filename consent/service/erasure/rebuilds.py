@@ -8,7 +8,7 @@ from consent.service.erasure.repository import RebuildRepository
 from consent.service.erasure.schemas import RebuildDone, Rebuilds, RebuildSchema
 from consent.service.principals import Role, required
 from consent.service.problems import Problem
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 SHOWN: Final = 200
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from consent.instruction import InstructionState
 from consent.rights.request import RequestKind, RequestState
 from consent.service.schemas import HexHash, Schema
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 
 class ErasedClient(Schema):

@@ -47,7 +47,7 @@ from consent.service.shoppers.repository import ShopperRepository
 from consent.service.tables import APPEND_ONLY, ERASABLE, Shopper
 from consent.service.tokens import token_hash
 from consent.service.webhooks import service as webhooks
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 # What stays under the opaque id until the time of proof is over, beside what is append-only.
 KEPT: Final = {

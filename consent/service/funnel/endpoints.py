@@ -11,7 +11,7 @@ from consent.service.funnel import service
 from consent.service.funnel.schemas import Funnel
 from consent.service.principals import Role
 from consent.service.problems import answers
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 router = APIRouter(prefix="/v1", tags=["funnel"], dependencies=[COORDINATOR_ONLY])
 

@@ -27,7 +27,7 @@ from consent.service.rounds.repository import PolicyRepository
 from consent.service.signals import gate as signals
 from consent.service.standing.repository import Member, StandingRepository
 from consent.service.tables import Grant
-from consent.tasks.task import REQUIRED_PURPOSE
+from consent.tasks.names import REQUIRED_PURPOSE
 from crypto.grant import ParticipationGrant
 from crypto.wire import SignedRecord
 

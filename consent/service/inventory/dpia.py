@@ -16,7 +16,7 @@ from consent.service.inventory.facts import Facts, Spent, rounded
 from consent.service.inventory.ropa import policy_row
 from consent.service.inventory.ropa import to_json as ropa_json
 from consent.service.receipts.words import PURPOSES
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.bound import told
 
 

@@ -15,7 +15,7 @@ from consent.service.notices.repository import NoticeRepository
 from consent.service.retention.schemas import RetentionRule
 from consent.service.retention.service import schedule
 from consent.service.rounds.repository import PolicyRepository
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
 from crypto.manifest import Manifest
 from crypto.wire import SignedRecord

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from consent.service.schemas import HexHash, Name, Schema
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 
 class Format(StrEnum):

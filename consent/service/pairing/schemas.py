@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from consent.service.schemas import Schema
 from consent.service.shoppers.schemas import ClientKind
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 DeviceLabel = Annotated[
     str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"), Field(default="")

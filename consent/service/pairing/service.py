@@ -34,7 +34,7 @@ from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import ClientKey, ClientKind
 from consent.service.tables import Shopper
 from consent.service.tokens import token_hash
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.typed_codes import as_shown
 from crypto.wire import SignedRecord, b64, public_bytes
 

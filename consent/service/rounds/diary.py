@@ -11,7 +11,7 @@ from consent.service.rounds.schemas import Diary, DiaryEntrySchema
 from consent.service.rounds.service import NEWEST
 from consent.service.shoppers.repository import ShopperRepository
 from consent.service.tables import Consent
-from consent.tasks.task import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
+from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 
 PAGE: Final = 100
 

@@ -12,7 +12,7 @@ from consent.service.problems import answers
 from consent.service.rounds import diary, service
 from consent.service.rounds.schemas import Diary, Policies, ReleaseReport, RoundState
 from consent.service.schemas import SignedRecordSchema
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.wire import SignedRecord
 
 router = APIRouter(prefix="/v1", tags=["rounds"])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from consent.service.schemas import HexHash, Schema, SignedRecordSchema
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 Epsilon = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False, strict=True)]
 

@@ -19,7 +19,7 @@ from consent.service.rounds.schemas import Policies, Policy, ReleaseReport, Roun
 from consent.service.rounds.tables import RoundPolicy, RoundRelease
 from consent.service.schemas import SignedRecordSchema
 from consent.service.tables import RoundCommit
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.commit import Commit
 from crypto.errors import InvalidInputError
 from crypto.manifest import Manifest, context_of

@@ -19,7 +19,7 @@ from consent.service.shoppers.repository import ShopperRepository
 from consent.service.shoppers.schemas import ClientKey, ClientKind
 from consent.service.tables import EVERY_TASK, Client, Shopper
 from consent.standing import ShopperConsent
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.wire import parse_public_key, thumbprint
 
 _ALL: Final[tuple[TaskName, ...]] = ()

@@ -13,7 +13,7 @@ from consent.service.database import chunks
 from consent.service.tables import EVERY_TASK, METADATA, Client, Consent, Membership, Shopper
 from consent.service.upsert import Upsert
 from consent.standing import ShopperConsent
-from consent.tasks.task import REQUIRED_PURPOSE
+from consent.tasks.names import REQUIRED_PURPOSE
 
 # Cells in one text, as ``Shopper.given`` has them: each is its purpose, a space and its category.
 SEPARATOR: Final = ","

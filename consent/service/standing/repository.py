@@ -25,7 +25,7 @@ from consent.service.tables import (
     Shopper,
 )
 from consent.standing import ShopperConsent
-from consent.tasks.task import REQUIRED_PURPOSE, TaskName
+from consent.tasks.names import REQUIRED_PURPOSE, TaskName
 
 
 @dataclass(frozen=True, kw_only=True)

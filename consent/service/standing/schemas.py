@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from consent.service.schemas import Identifier, Schema, Thumbprint
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 MAX_TOKENS: Final = 10_000
 MAX_CLIENTS: Final = 100_000

@@ -6,7 +6,7 @@ from consent.purpose import Category, ConsentState, Purpose
 from consent.service.instructions.schemas import InstructionStatus
 from consent.service.log.schemas import ProvedEvent
 from consent.service.schemas import Schema, SignedRecordSchema
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.withdrawal import RoundFate
 
 

@@ -42,7 +42,7 @@ from consent.service.withdrawals.schemas import (
     Withdrawals,
     WithdrawalSummary,
 )
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.withdrawal import (
     WITHDRAWN_STATES,
     Bundle,

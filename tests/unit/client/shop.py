@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.connection import connect, unmount
 from client.home import ClientHome
-from consent.tasks.artefact import PopularityArtefact, encode_artefact
+from consent.tasks.artefact import encode_artefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import PopularityTask, TaskName
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask
 from crypto.dp.plan import PrivacyPlan
 from crypto.holder_card import parse_card
 from crypto.wire import b64, public_bytes

@@ -12,7 +12,7 @@ from client.home import ClientHome, ClientKind, Trust
 from consent.ages import AgeBand
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of

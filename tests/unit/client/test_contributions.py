@@ -15,7 +15,9 @@ from consent.admit import ConsentedEvents, admit
 from consent.events import Events
 from consent.purpose import Category, Purpose
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, Task, parse_task
+from consent.tasks.item_item import ItemItemTask
+from consent.tasks.popularity import PopularityTask, RecentPopularityTask
+from consent.tasks.task import Task, parse_task
 from crypto.errors import ConsentError, InvalidInputError
 
 ITEMS = 6

@@ -34,11 +34,11 @@ def table(tmp_path: Path, text: str = CSV, name: str = "items.csv") -> Path:
 
 def test_a_table_describes_the_catalogue(tmp_path: Path) -> None:
     found = read_item_table(table(tmp_path), NAMED)
-    catalogue, attributes = found.describe(SHELF, listed=False)
+    catalogue = found.describe(SHELF, listed=False)
     assert catalogue.items == SHELF.items
     assert catalogue.categories == ("bakery", "dairy", "drinks")  # bread keeps what it had
     assert catalogue.departments == ("", "cold", "dry")
-    assert attributes == {
+    assert catalogue.attributes == {
         "category": ((), ("dairy",), ("drinks", "leaves")),  # for one item has two of them
         "flavour": ((), ("mild",), ("bitter", "mild")),
     }
@@ -46,17 +46,17 @@ def test_a_table_describes_the_catalogue(tmp_path: Path) -> None:
 
 
 def test_the_whole_list_may_be_taken_up(tmp_path: Path) -> None:
-    catalogue, attributes = read_item_table(table(tmp_path), NAMED).describe(SHELF, listed=True)
+    catalogue = read_item_table(table(tmp_path), NAMED).describe(SHELF, listed=True)
     assert catalogue.items == ("bread", "milk", "soap", "tea")
     assert catalogue.categories == ("bakery", "dairy", "household", "drinks")
-    assert attributes["flavour"] == ((), ("mild",), (), ("bitter", "mild"))
+    assert catalogue.attributes["flavour"] == ((), ("mild",), (), ("bitter", "mild"))
 
 
 def test_without_named_columns_the_header_says_what_is_what(tmp_path: Path) -> None:
-    catalogue, attributes = read_item_table(table(tmp_path)).describe(SHELF, listed=False)
+    catalogue = read_item_table(table(tmp_path)).describe(SHELF, listed=False)
     assert catalogue.categories == ("bakery", "dairy", "drinks")
-    assert set(attributes) == {"category", "aisle", "taste"}
-    assert attributes["aisle"] == ((), ("cold",), ("dry",))
+    assert set(catalogue.attributes) == {"category", "aisle", "taste"}
+    assert catalogue.attributes["aisle"] == ((), ("cold",), ("dry",))
 
 
 def test_json_lists_are_several_values(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 
 from client.protect import protect
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from crypto.dp.plan import PrivacyPlan, without_noise
 from crypto.dp.widths import NoiseSet
 from crypto.errors import SealError

@@ -14,10 +14,12 @@ from client.recommender.recommend import PartKind, Recommendation, rank, recomme
 from client.recommender.scores import Model
 from client.recommender.settings import Settings
 from consent.purpose import Purpose
-from consent.tasks.artefact import ItemItemArtefact, PopularityArtefact, decode_artefact
+from consent.tasks.artefact import decode_artefact
 from consent.tasks.artefact import encode_artefact as encode
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import TaskName
+from consent.tasks.item_item import ItemItemArtefact
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import ConsentError, InvalidInputError, WireError
 from tests.unit.client.test_contributions import baskets, granted
 

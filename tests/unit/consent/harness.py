@@ -31,7 +31,7 @@ from consent.service.notices.service import publish
 from consent.service.principals import Role
 from consent.service.settings import Settings, create_home
 from consent.service.tables import Consent, Shopper
-from consent.tasks.task import REQUIRED_PURPOSE, TaskName
+from consent.tasks.names import REQUIRED_PURPOSE, TaskName
 from crypto.wire import thumbprint
 
 TASK = TaskName.POPULARITY

@@ -6,7 +6,7 @@ from typing import Any
 from consent.answers import Offer, ReleaseReport
 from consent.incentive import OPT_IN
 from consent.purpose import Decision
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.plan import without_noise
 from crypto.manifest import Manifest, context_of
 from crypto.wire import SignedRecord

@@ -14,7 +14,7 @@ from consent.client import ConsentClient, fetch_keys
 from consent.participation import ParticipationRequest
 from consent.purpose import Decision
 from consent.rounds import NOT_PINNED
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.commit import Commit, CommittedUpload
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant

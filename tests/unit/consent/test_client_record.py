@@ -11,7 +11,7 @@ from consent.pairing import PairingRequest
 from consent.participation import ParticipationRequest
 from consent.redemption import Redemption
 from consent.rights.proof import Possession, Step
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import WireError
 from crypto.wire import SignedRecord, parse_object, thumbprint
 

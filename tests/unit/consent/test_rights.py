@@ -19,7 +19,7 @@ from consent.rights.proof import Possession, Step, asked_hash
 from consent.rights.request import Action, RequestError, RequestKind, RequestState
 from consent.rights.terms import RightsTerms
 from consent.standing import ShopperConsent, stands
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError, WireError
 from crypto.wire import SignedRecord
 from tests.unit.crypto.samples import signer

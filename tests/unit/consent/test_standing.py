@@ -13,7 +13,7 @@ from consent.purpose import (
     Purpose,
 )
 from consent.standing import ShopperConsent, TransitionError, next_state, stands
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 
 S, D = ConsentState, Decision
 TRAIN = Cell(Purpose.TRAIN, Category.PURCHASES)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.tasks.artefact import ItemItemArtefact, PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import ItemItemTask, PopularityTask, RecentPopularityTask, TaskName
+from consent.tasks.item_item import ItemItemArtefact, ItemItemTask
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from crypto.errors import InvalidInputError
 from server.artefacts import item_item
 from server.artefacts.registry import finish

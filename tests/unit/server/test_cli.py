@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.tasks.artefact import PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact
 from crypto.dp.accounting import epsilon
 from crypto.errors import InvalidInputError
 from crypto.sums.schemes import Scheme

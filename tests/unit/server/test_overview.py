@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flwr.app import RecordDict
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.plan import PrivacyPlan
 from crypto.manifest import context_of
 from crypto.sealing import secure_sum

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from consent.tasks.task import PopularityTask, RecentPopularityTask, Task
+from consent.tasks.popularity import PopularityTask, RecentPopularityTask
+from consent.tasks.task import Task
 from crypto.acceptance import check_accepts
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError, WireError

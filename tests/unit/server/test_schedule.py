@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.dp.accounting import epsilon
 from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError, PlanError

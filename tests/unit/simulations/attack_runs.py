@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.tasks.task import PopularityTask
+from consent.tasks.popularity import PopularityTask
 from crypto.dp.plan import PrivacyPlan
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord

@@ -11,9 +11,10 @@ from rich.console import Console
 from client.contributions.history import FloatArray, History
 from consent.events import Events
 from consent.purpose import Purpose
-from consent.tasks.artefact import ItemItemArtefact, PopularityArtefact
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.task import PopularityTask, TaskName
+from consent.tasks.item_item import ItemItemArtefact
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask
 from crypto.errors import InvalidInputError
 from simulations.evaluation import baselines
 from simulations.evaluation.dataset import evaluate_dataset, quality_table

@@ -6,7 +6,7 @@ Validation, not test: this runs on every change, and whoever tunes must not lear
 import numpy as np
 import pytest
 
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from server.artefacts.signal import REFERENCE, item_item_verdict
 from simulations.evaluation import baselines
 from simulations.evaluation.evaluate import compare, on_device, per_shopper

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from client.contributions.history import FloatArray, History
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
 from simulations.evaluation.dataset import evaluate_dataset, evaluate_population
 from simulations.evaluation.metrics import Scorer, measure

@@ -74,7 +74,7 @@ def test_a_basket_log_and_an_item_table_need_no_code(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["baskets"] == 2
     population = storage.load_population(tmp_path / "data")
     assert population.catalogue.categories == ("dairy", "hot")
-    assert population.attributes == {"category": (("dairy",), ("hot", "leaf"))}
+    assert population.catalogue.attributes == {"category": (("dairy",), ("hot", "leaf"))}
     result = _run(log, *words, "--list-all", "--out", tmp_path / "more")
     assert result.exit_code == 2
     assert "belong to --item-table" in result.stderr

@@ -103,22 +103,12 @@ def test_described_items_come_back_with_their_attributes(shop: Path, tmp_path: P
         "milk": "cold",
         "tea": "hot",
     }
-    assert population.attributes == {"mood": ((), ("calm", "warm"))}
+    assert population.catalogue.attributes == {"mood": ((), ("calm", "warm"))}
     assert "items.csv describes 2 of its 2 items." in population.note
     assert described.hash != plain.hash
     listed = import_file(shop, COLUMNS, out=tmp_path / "all", items=replace(items, listed=True))
     assert listed.items == 3
     assert load_population(tmp_path / "all").catalogue.items == ("milk", "soap", "tea")
-    with pytest.raises(InvalidInputError, match="'mood' has 2 entries for 3 items"):
-        replace(load_population(tmp_path / "all"), attributes=population.attributes)
-
-
-def test_a_data_set_of_an_earlier_release_has_no_attributes(tmp_path: Path) -> None:
-    save_population(synthetic(shoppers=4, stores=1), tmp_path / "data")
-    record = json.loads((tmp_path / "data" / "dataset.json").read_bytes())
-    del record["attributes"]
-    (tmp_path / "data" / "dataset.json").write_text(json.dumps(record))
-    assert load_population(tmp_path / "data").attributes == {}
 
 
 def test_bad_lines_leave_nothing_behind(shop: Path, tmp_path: Path) -> None:
@@ -203,8 +193,6 @@ def _altered(folder: Path, **changes: object) -> None:
         ({"stores": {"s": ["nobody"]}}, "unknown or in two stores"),
         ({"stores": {"s": 5}}, "lists of shoppers"),
         ({"groups": []}, "labels"),
-        ({"attributes": {"mood": "calm"}}, "list of values an item"),
-        ({"attributes": {"mood": [["calm"]]}}, "1 entries for 40 items"),
     ],
 )
 def test_altered_records_are_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:

@@ -12,8 +12,8 @@ from client.contributions.history import FloatArray
 from client.contributions.registry import contribute
 from consent.admit import admit
 from consent.purpose import Category, Purpose
-from consent.tasks.artefact import PopularityArtefact
-from consent.tasks.task import PopularityTask, TaskName
+from consent.tasks.names import TaskName
+from consent.tasks.popularity import PopularityArtefact, PopularityTask
 from crypto.errors import CohortTooSmallError
 from server.ledger import Ledger
 from simulations.engine import withdrawals

@@ -10,7 +10,7 @@ import pytest
 
 from consent.notice import Language
 from consent.panel import language as languages
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from tests.browser.pages import PAGES
 from tests.browser.seeding import Seeded, seed
 from tests.unit.consent.harness import Stage

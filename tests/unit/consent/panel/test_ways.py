@@ -10,7 +10,7 @@ from consent.panel import language as languages
 from consent.panel.policy import TASKS
 from consent.service.shoppers import clients
 from consent.service.shoppers.repository import ShopperRepository
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from tests.browser.pages import PAGES
 from tests.browser.seeding import Seeded, seed
 from tests.unit.consent.harness import Stage

@@ -21,7 +21,7 @@ from consent.purpose import (
 )
 from consent.service.records.service import write_expiries
 from consent.standing import ShopperConsent, TransitionError, stands
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from tests.conftest import NewDatabase
 from tests.unit.consent.harness import CONTEXT, GIVE, TASK, TRAIN_PURCHASES, WITHDRAW, Stage
 

@@ -3,7 +3,7 @@ import pytest
 from consent.participation import ParticipationRequest
 from consent.purpose import Category, Cell, Decision, Purpose
 from consent.service.tables import Grant, Refusal
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
 from crypto.manifest import context_of

@@ -14,7 +14,7 @@ from consent.pairing import ALPHABET, PairingRequest, as_typed, new_code
 from consent.service.accounts import service as accounts
 from consent.service.quotas import Kind, Quotas
 from consent.service.tables import METADATA
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from consent.typed_codes import as_shown
 from crypto.errors import ConsentError, WireError
 from crypto.wire import SignedRecord, thumbprint

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from consent.rounds import NOT_PINNED
 from consent.service.points import service as points
 from consent.service.rounds import diary, service
-from consent.tasks.task import TaskName
+from consent.tasks.names import TaskName
 from crypto.errors import ConsentError
 from crypto.manifest import Manifest, context_of
 from crypto.wire import SignedRecord

@@ -1,0 +1,103 @@
+"""Item-item: what is summed, and what is released."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from consent.tasks.names import TaskName
+from consent.tasks.parameters import FloatArray, get_indices, get_numbers, pack, unpack
+from crypto.errors import WireError
+from crypto.wire import get_int, get_str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemItemTask:
+    """Off-diagonal z zᵀ over a public list of items; √2 · upper triangle, so its norm is <= 1.
+
+    Attributes:
+        indices: catalogue indices of the M listed items.
+        weights: one per listed item, from released artefacts only: z = x · weight, minus the
+            public direction, normalised.
+        mean: the public direction that is removed, shape (M,), unit norm or all zero.
+    """
+
+    indices: tuple[int, ...]
+    weights: tuple[float, ...]
+    mean: tuple[float, ...]
+    name: TaskName = TaskName.ITEM_ITEM
+
+    @property
+    def dimension(self) -> int:
+        """Length of the contribution: M (M - 1) / 2, row by row above the diagonal."""
+        return len(self.indices) * (len(self.indices) - 1) // 2
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters as JSON."""
+        return {
+            "indices": list(self.indices),
+            "weights": list(self.weights),
+            "mean": list(self.mean),
+        }
+
+    @classmethod
+    def parse(cls, parameters: dict[str, Any]) -> Self:
+        """Read the parameters of a manifest; WireError where they are out of bounds."""
+        listed = parameters.get("indices")
+        size = len(listed) if isinstance(listed, list) else 0
+        indices = get_numbers(parameters, "indices", size)
+        if size < 2 or len(set(indices)) != size or any(i < 0 or i != int(i) for i in indices):
+            raise WireError("Field 'indices': expected at least two different item indices.")
+        return cls(
+            indices=tuple(int(i) for i in indices),
+            weights=get_numbers(parameters, "weights", size),
+            mean=get_numbers(parameters, "mean", size),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemItemArtefact:
+    """A closed-form item-item model over listed items.
+
+    Attributes:
+        catalogue: hash of the item list.
+        indices: int64, shape (M,): catalogue indices of the listed items.
+        matrix: float64, shape (M, M), zero diagonal: a shopper's lift is z @ matrix, z being her
+            direction as ``ItemItemTask`` defines it.
+        weights: float64, shape (M,), of that task.
+        mean: float64, shape (M,), of that task.
+        directions: how many spectral directions cleared the noise edge.
+    """
+
+    catalogue: str
+    indices: npt.NDArray[np.int64]
+    matrix: FloatArray
+    weights: FloatArray
+    mean: FloatArray
+    directions: int
+    task: TaskName = TaskName.ITEM_ITEM
+
+    def to_json(self) -> dict[str, Any]:
+        """The body beside task and catalogue."""
+        return {
+            "indices": [int(i) for i in self.indices],
+            "matrix": pack(self.matrix),
+            "weights": pack(self.weights),
+            "mean": pack(self.mean),
+            "directions": self.directions,
+        }
+
+    @classmethod
+    def parse(cls, body: dict[str, Any]) -> Self:
+        """Read an artefact; WireError where a field is wrong."""
+        indices = get_indices(body.get("indices"), what="Artefact field 'indices'")
+        size = indices.size
+        return cls(
+            catalogue=get_str(body, "catalogue"),
+            indices=indices,
+            matrix=unpack(body, "matrix", size * size).reshape(size, size),
+            weights=unpack(body, "weights", size),
+            mean=unpack(body, "mean", size),
+            directions=get_int(body, "directions", low=0, high=size),
+        )
