@@ -5,19 +5,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crypto.dp.bound import rounded_up
 from simulations.report import story, words
-from simulations.report.chart import PLOT_HEIGHT, Point, Scatter, Tick
+from simulations.report.axes import NO_BOUND_TEXT, EpsilonAxis, QualityAxis
+from simulations.report.chart import Point, Scatter
 from simulations.report.record import FEDCART, Figure, Metrics
 from simulations.report.runs import Run
 
-# Inside the plot: the room for the axes' texts (percent, rem), and between equal places (rem).
-LEFT, RIGHT = 14.0, 96.0
-TOP, BOTTOM = 1.0, PLOT_HEIGHT - 2.2
+# Rem between equal places.
 _APART = 1.4
 # Percent; marks that are closer than this are set apart.
 _TOUCHING = 3.0
-_NO_BOUND_TEXT = "no bound"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +67,8 @@ def against_epsilon(listed: Sequence[Row]) -> Scatter | None:
     places = {_epsilon(row) for row, _ in shown}
     if len(places) < 2:
         return None
-    across = _Across.over(places)
-    down = _Down.over([figure for _, figure in shown])
+    across = EpsilonAxis.over(places)
+    down = QualityAxis.over([figure for _, figure in shown])
     points = [p for group in _close(shown, across) for p in _side_by_side(group, across, down)]
     told = "; ".join(
         f"run {row.number}: {_told(_epsilon(row))}, {words.score(figure.value)}, interval "
@@ -93,13 +90,13 @@ def _epsilon(row: Row) -> float:
 
 
 def _told(epsilon: float) -> str:
-    return _NO_BOUND_TEXT if math.isinf(epsilon) else f"ε {words.epsilon(epsilon)}"
+    return NO_BOUND_TEXT if math.isinf(epsilon) else f"ε {words.epsilon(epsilon)}"
 
 
 Shown = tuple[Row, Figure]
 
 
-def _close(shown: Sequence[Shown], across: "_Across") -> list[list[Shown]]:
+def _close(shown: Sequence[Shown], across: EpsilonAxis) -> list[list[Shown]]:
     """The runs from left to right, grouped where their marks would touch."""
     groups: list[list[Shown]] = []
     for pair in sorted(shown, key=lambda pair: (_epsilon(pair[0]), pair[0].number)):
@@ -111,7 +108,7 @@ def _close(shown: Sequence[Shown], across: "_Across") -> list[list[Shown]]:
     return groups
 
 
-def _side_by_side(group: Sequence[Shown], across: "_Across", down: "_Down") -> list[Point]:
+def _side_by_side(group: Sequence[Shown], across: EpsilonAxis, down: QualityAxis) -> list[Point]:
     middle = (len(group) - 1) / 2
     return [
         Point(
@@ -124,60 +121,3 @@ def _side_by_side(group: Sequence[Shown], across: "_Across", down: "_Down") -> l
         )
         for place, (row, figure) in enumerate(group)
     ]
-
-
-@dataclass(frozen=True)
-class _Across:
-    """A log axis for ε; runs without a bound stand apart, at the right end."""
-
-    low: float
-    high: float
-    unbounded: bool
-
-    @classmethod
-    def over(cls, places: set[float]) -> "_Across":
-        bounded = [math.log(max(place, 1e-6)) for place in places if not math.isinf(place)]
-        low, high = min(bounded), max(bounded)
-        margin = 0.12 * (high - low) or 1.0
-        return cls(low - margin, high + margin, any(math.isinf(place) for place in places))
-
-    def place(self, epsilon: float) -> float:
-        if math.isinf(epsilon):
-            return RIGHT - 4.0
-        end = RIGHT - 14.0 if self.unbounded else RIGHT
-        where = (math.log(max(epsilon, 1e-6)) - self.low) / (self.high - self.low)
-        return LEFT + where * (end - LEFT)
-
-    def ticks(self, places: set[float]) -> tuple[Tick, ...]:
-        """A tick under each ε, leaving out those too close to the one before."""
-        found: list[Tick] = []
-        for epsilon in sorted(places):
-            place = self.place(epsilon)
-            if found and place - found[-1].place < 12:
-                continue
-            text = _NO_BOUND_TEXT if math.isinf(epsilon) else f"{rounded_up(epsilon):g}"
-            found.append(Tick(place=place, text=text))
-        return tuple(found)
-
-
-@dataclass(frozen=True)
-class _Down:
-    """A linear axis that holds every interval; it need not start at 0."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def over(cls, figures: Sequence[Figure]) -> "_Down":
-        low = min(min(figure.low, figure.value) for figure in figures)
-        high = max(max(figure.high, figure.value) for figure in figures)
-        margin = 0.1 * (high - low) or 0.01
-        return cls(low - margin, high + margin)
-
-    def place(self, value: float) -> float:
-        return BOTTOM - (value - self.low) / (self.high - self.low) * (BOTTOM - TOP)
-
-    def ticks(self) -> tuple[Tick, ...]:
-        """Three round-ish places, in rem down."""
-        inner = [self.low + (self.high - self.low) * part for part in (0.1, 0.5, 0.9)]
-        return tuple(Tick(place=self.place(value), text=words.score(value)) for value in inner)
