@@ -27,11 +27,14 @@ class History:
         items: size of the catalogue.
         basket: int64, shape (n,), ascending: 0 is the oldest basket.
         item: int64, shape (n,): catalogue indices, each at most once a basket.
+        line: int64, shape (n,): place of each entry among her lines, 0 the oldest, where the order
+            within a basket is known; of an item that a basket has twice, the later place.
     """
 
     items: int
     basket: IndexArray
     item: IndexArray
+    line: IndexArray | None = None
 
     def __repr__(self) -> str:
         return f"History({self.baskets} baskets)"
@@ -50,9 +53,13 @@ class History:
         index = catalogue.indices(events.events.item)
         known = index >= 0
         basket = basket_numbers(events.events.basket[known])
-        pairs = np.unique(basket * len(catalogue) + index[known])
+        entries = basket * len(catalogue) + index[known]
+        pairs, last = np.unique(entries[::-1], return_index=True)
         return cls(
-            items=len(catalogue), basket=pairs // len(catalogue), item=pairs % len(catalogue)
+            items=len(catalogue),
+            basket=pairs // len(catalogue),
+            item=pairs % len(catalogue),
+            line=entries.size - 1 - last.astype(np.int64),
         )
 
     @property
@@ -64,6 +71,15 @@ class History:
     def age(self) -> IndexArray:
         """Baskets since each entry, shape (n,): 0 in the latest basket."""
         return self.baskets - 1 - self.basket
+
+    @cached_property
+    def since(self) -> IndexArray:
+        """How many of her entries came after each, shape (n,): 0 for the latest.
+
+        Entries of one basket count as one moment where their order is not known.
+        """
+        place = self.basket if self.line is None else self.line
+        return place.size - np.searchsorted(np.sort(place), place, side="right")
 
     @cached_property
     def sizes(self) -> IndexArray:
@@ -79,7 +95,12 @@ class History:
         """The history reduced to its last so many baskets."""
         keep = self.age < baskets
         first = max(self.baskets - baskets, 0)
-        return History(items=self.items, basket=self.basket[keep] - first, item=self.item[keep])
+        return History(
+            items=self.items,
+            basket=self.basket[keep] - first,
+            item=self.item[keep],
+            line=None if self.line is None else self.line[keep],
+        )
 
 
 def basket_numbers(names: npt.NDArray[np.object_]) -> IndexArray:
