@@ -80,6 +80,10 @@ def evaluate(
         str, typer.Option(help="Centralised models tuned in the run: all, none, or names.")
     ] = "none",
     seed: Annotated[int, typer.Option(help="Of noise, drawn negatives and bootstrap.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write evaluation.json and evaluation.html there."),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -90,6 +94,7 @@ def evaluate(
     from simulations.engine.scenario import Data
     from simulations.evaluation.dataset import evaluate_population, quality_table
     from simulations.evaluation.options import Options, protocol_named, rivals_named, stage_named
+    from simulations.evaluation.page import write
     from simulations.progress import shown
 
     wanted = protocol_named(protocol)
@@ -107,6 +112,7 @@ def evaluate(
         found = evaluate_population(
             load(Data(source=directory), seed=seed), options, progress=progress
         )
+    page = None if out is None else write(found, out)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -114,6 +120,8 @@ def evaluate(
     console.print(quality_table(found))
     for warning in found["warnings"]:
         console.print(f"Note: {warning}", style="dim")
+    if page is not None:
+        console.print(f"Page: {page}")
 
 
 @app.command()

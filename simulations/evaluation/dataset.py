@@ -64,7 +64,8 @@ def evaluate_population(
 ) -> dict[str, Any]:
     """Metrics of every baseline, rival and budget, in the shape of ``metrics.json``.
 
-    Beside the parts that every run has: "comparisons" (paired differences with interval and
+    Beside the parts that every run has: "budgets" (the recommender's models, each with its ε),
+    "comparisons" (paired differences with interval and
     p-values), "seeds" (NDCG@10 of each noise draw), "tuning" (what was tried and chosen),
     "seconds" of each model, "releases" (noise by model), and for leave-one-out "checks" (the leak
     probe) and "published".
@@ -95,6 +96,7 @@ def evaluate_population(
             for view, models in run.measured.items()
         },
         "columns": dict(trial.columns),
+        "budgets": run.budgets(),
         "comparisons": {
             view: [difference.to_json() for difference in _comparisons(models, trial, rng)]
             for view, models in run.measured.items()
@@ -155,6 +157,10 @@ class _Run:
             }
             for view, models in self.measured.items()
         }
+
+    def budgets(self) -> dict[str, float | None]:
+        """The recommender's models by name, each with its ε; None for no noise."""
+        return {self._name(epsilon): epsilon for epsilon in self._options.epsilons}
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """What the first budget released."""

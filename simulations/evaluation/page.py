@@ -1,0 +1,144 @@
+"""An evaluation as one self-contained HTML file: no network, no script, in the report's look."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from crypto.errors import FedcartError
+from simulations.evaluation.curve import Curve, against_epsilon
+from simulations.report import words
+from simulations.report.record import Values, figure
+
+PAGE, RECORD = "evaluation.html", "evaluation.json"
+MAIN = "ndcg@10"
+# What a chart of quality against ε may show, by metric.
+CURVES = {
+    MAIN: "NDCG@10 against ε",
+    "ndcg_new@10": "NDCG@10 of what is new to her, against ε",
+    "hr@10": "HR@10 against ε",
+}
+
+
+def write(record: Mapping[str, Any], folder: Path) -> Path:
+    """Write the record and its page into a folder, made if missing; returns the page.
+
+    Each file appears whole or not at all.
+
+    Args:
+        record: as ``evaluate_population`` makes it.
+        folder: where to.
+
+    Raises:
+        FedcartError: the folder can't be written to.
+    """
+    body = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    page = folder / PAGE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in ((folder / RECORD, body), (page, to_html(record))):
+            draft = path.with_name(f".{path.name}.draft")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+    except OSError as error:
+        raise FedcartError(f"Can't write the evaluation to {folder}: {error.strerror}.") from error
+    return page
+
+
+def to_html(record: Mapping[str, Any]) -> str:
+    """The page as text, ending in a newline."""
+    return (
+        _environment()
+        .get_template("evaluation.html")
+        .render(
+            record=record,
+            headline=headline(record),
+            views=[_view(record, number, name) for number, name in enumerate(record["quality"])],
+        )
+    )
+
+
+def headline(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The evaluation in a few sentences: whom it foretold, and each budget against the best rival.
+
+    The best rival is the tuned model with the highest NDCG@10: it sees all data in one place.
+    """
+    data = record["dataset"]
+    who = (
+        f"{data['evaluated']:,} of {data['shoppers']:,} shoppers of {data['name']} were foretold "
+        f"({record['protocol']}, {record['stage']}), among {data['items']:,} items."
+    )
+    view = next(iter(record["quality"]))
+    best = _best_rival(record, view)
+    compared = [
+        _against(record["quality"][view][one["first"]][MAIN], one)
+        for one in record["comparisons"][view]
+        if one["metric"] == MAIN and one["second"] == best and one["first"] in record["budgets"]
+    ]
+    return (who, *compared)
+
+
+def _against(ours: float, one: Mapping[str, Any]) -> str:
+    low, high = one["relative_ci"]
+    holds = ", which holds 0" if low <= 0 <= high else ""
+    return (
+        f"{one['first']}: NDCG@10 {words.score(ours)}. Against {one['second']}, the best model "
+        f"that sees all data in one place: {100 * one['relative']:+.2f}{words.PERCENT} "
+        f"(95{words.PERCENT} interval {100 * low:+.2f} to {100 * high:+.2f}{holds})."
+    )
+
+
+def _best_rival(record: Mapping[str, Any], view: str) -> str | None:
+    """The tuned model with the highest NDCG@10."""
+    models = record["quality"][view]
+    means = {name: models[name][MAIN] for name in record["tuning"] if name in models}
+    return max(means, key=means.__getitem__) if means else None
+
+
+def _view(record: Mapping[str, Any], number: int, name: str) -> dict[str, Any]:
+    models: Mapping[str, Values] = {
+        model: {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        for model, values in record["quality"][name].items()
+    }
+    columns: Mapping[str, str] = record["columns"]
+    compared = [one for one in record["comparisons"][name] if one["metric"] == MAIN]
+    return {
+        "id": f"view{number}",
+        "name": name,
+        "curves": _curves(models, record["budgets"]),
+        "columns": columns,
+        "rows": [
+            (model, model in record["budgets"], [figure(values, metric) for metric in columns])
+            for model, values in models.items()
+        ],
+        "compared": compared,
+    }
+
+
+def _curves(models: Mapping[str, Values], budgets: Mapping[str, float | None]) -> list[Curve]:
+    found = [
+        against_epsilon(models, budgets, metric=metric, title=title)
+        for metric, title in CURVES.items()
+    ]
+    return [curve for curve in found if curve is not None]
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    folders = [
+        jinja2.PackageLoader(package, "templates")
+        for package in ("simulations.evaluation", "simulations.report")
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(folders),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"words": words}
+    return environment
