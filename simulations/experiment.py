@@ -72,13 +72,8 @@ def conduct(scenario: Scenario, folder: Path, *, progress: Progress) -> Experime
 
 def _evaluate(scenario: Scenario, fold: Fold, outcome: Outcome) -> tuple[dict[str, Any], int]:
     """Quality for the shoppers who asked for recommendations; nobody else is scored."""
-    wanted = [outcome.choices[shopper].personalises for shopper in fold.tested]
-    asked = Fold(
-        stage=fold.stage,
-        training=fold.training,
-        tested=tuple(s for s, keep in zip(fold.tested, wanted, strict=True) if keep),
-        truth=tuple(t for t, keep in zip(fold.truth, wanted, strict=True) if keep),
-    )
+    choices = outcome.choices
+    asked = fold.only([n for n, s in enumerate(fold.tested) if choices[s].personalises])
     models = {**BASELINES, FEDCART: on_device(released_artefacts(outcome).values())}
     measured = per_shopper(models, asked)
     rng = np.random.default_rng([scenario.seed, 0xE0])

@@ -7,23 +7,21 @@ anybody, so anything above chance is a leak of the evaluation.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from client.contributions.history import FloatArray
+from client.contributions.history import FloatArray, IndexArray
 from simulations.attacks.finding import Control, Finding
 from simulations.attacks.setting import Setting
 from simulations.attacks.statistics import Interval, mean_interval
+from simulations.evaluation.leak_probe import CUTOFF, seldom_drawn
 from simulations.evaluation.metrics import measure
+from simulations.evaluation.negatives import GIVEN, without
 from simulations.evaluation.protocol import Fold
+from simulations.evaluation.ranks import measure_ranks
 
-IndexArray = npt.NDArray[np.int64]
-CUTOFF = 10
-METRIC = f"recall_explore@{CUTOFF}"
-# Negatives a shopper, as often as a real training of some epochs would draw them.
-DRAWS_AN_ITEM = 4
-GIVEN_NEGATIVES = 99
+METRIC = f"recall_new@{CUTOFF}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,73 +32,56 @@ class Hits:
     interval: Interval
     chance: float
 
-
-def negative_counts(
-    excluded: IndexArray, *, items: int, draws: int, rng: np.random.Generator
-) -> FloatArray:
-    """How often each item was drawn as a training negative, shape (items,); never an excluded one.
-
-    Args:
-        excluded: what must not be drawn: the shopper's *training* items, and nothing else.
-        items: size of the catalogue.
-        draws: how many negatives.
-        rng: draws them.
-    """
-    allowed = np.setdiff1d(np.arange(items), excluded)
-    drawn = rng.choice(allowed, size=draws)
-    return np.bincount(drawn, minlength=items).astype(np.float64)
+    @classmethod
+    def of(cls, values: FloatArray, chance: FloatArray, rng: np.random.Generator) -> Self:
+        """Of values and chances a shopper; NaN where she has nothing to be found."""
+        some = ~np.isnan(values)
+        return cls(
+            mean=float(values[some].mean()),
+            interval=mean_interval(values[some], rng),
+            chance=float(chance[some].mean()),
+        )
 
 
 def next_basket(fold: Fold, rng: np.random.Generator, *, leaky: bool) -> Hits:
-    """Share of new items that the probe finds in its ten, on a fold's own candidates.
+    """Share of new items that the probe finds in its ten, among all that she never had.
 
     ``leaky`` also keeps the held-out basket out of the negatives, as published code does.
     """
-    items, tested = len(fold.training.catalogue), len(fold.tested)
-    scores = np.empty((tested, items))
-    for row, shopper in enumerate(fold.tested):
-        bought = np.unique(fold.histories[shopper].item)
-        excluded = np.union1d(bought, fold.truth[row]) if leaky else bought
-        counts = negative_counts(excluded, items=items, draws=DRAWS_AN_ITEM * items, rng=rng)
-        # Ties by lot; a list of new items only, as the probe knows what was bought.
-        scores[row] = rng.random(items) - counts
-        scores[row, bought] = -np.inf
-    found = measure(lambda rows: scores[rows], fold, cutoffs=(CUTOFF,))[METRIC]
-    values = found[~np.isnan(found)]
-    new = items - (fold.counts.toarray() > 0).sum(axis=1)
-    chance = np.minimum(1.0, CUTOFF / np.maximum(new, 1))[~np.isnan(found)]
-    return Hits(
-        mean=float(values.mean()), interval=mean_interval(values, rng), chance=float(chance.mean())
-    )
+    scorer = seldom_drawn(fold, rng=rng, leaky=leaky)
+    # Counts tie often, and the metric breaks ties by an item's place in the list: by lot instead.
+    found = measure(lambda rows: (s := scorer(rows)) + rng.random(s.shape), fold, cutoffs=(CUTOFF,))
+    new = len(fold.training.catalogue) - (fold.counts.toarray() > 0).sum(axis=1)
+    return Hits.of(found[METRIC], np.minimum(1.0, CUTOFF / np.maximum(new, 1)), rng)
 
 
 def leave_one_out(fold: Fold, rng: np.random.Generator, *, leaky: bool) -> Hits:
-    """HR@10 of the probe where one held-out item stands among 99 given negatives.
+    """HR@10 of the probe where one held-out item stands among 99 given negatives."""
+    single, negatives = one_new_item(fold, rng)
+    scorer = seldom_drawn(single, rng=rng, leaky=leaky)
+    found = measure_ranks(scorer, single, negatives=negatives, cutoffs=(CUTOFF,))[f"hr@{CUTOFF}"]
+    chance = np.array([min(1.0, CUTOFF / (given.size + 1)) for given in negatives])
+    return Hits.of(found, chance, rng)
 
-    The held-out item is one that the shopper has not bought in training; shoppers without one, or
-    with too few others to fill the list, are left out.
+
+def one_new_item(fold: Fold, rng: np.random.Generator) -> tuple[Fold, tuple[IndexArray, ...]]:
+    """Of each held-out basket one item that its shopper has not bought in training, by lot.
+
+    Returns:
+        The fold with that item as the truth, and what it competes with: items that she never had.
+        Shoppers without a new item, or with too few others to fill a list, are left out.
     """
     items = len(fold.training.catalogue)
-    given = min(GIVEN_NEGATIVES, items // 3)
-    hits = []
-    for shopper, truth in zip(fold.tested, fold.truth, strict=True):
+    given = min(GIVEN, items // 3)
+    kept, truth, negatives = [], [], []
+    for place, (shopper, basket) in enumerate(zip(fold.tested, fold.truth, strict=True)):
         bought = np.unique(fold.histories[shopper].item)
-        new = np.setdiff1d(truth, bought)
-        others = np.setdiff1d(np.arange(items), np.union1d(bought, truth))
-        if not new.size or others.size < given:
-            continue
-        target = rng.choice(new)
-        candidates = np.append(target, rng.choice(others, size=given, replace=False))
-        excluded = np.append(bought, target) if leaky else bought
-        counts = negative_counts(excluded, items=items, draws=DRAWS_AN_ITEM * items, rng=rng)
-        scores = rng.random(candidates.size) - counts[candidates]
-        hits.append(float((scores > scores[0]).sum() < CUTOFF))
-    values = np.array(hits)
-    return Hits(
-        mean=float(values.mean()),
-        interval=mean_interval(values, rng),
-        chance=min(1.0, CUTOFF / (given + 1)),
-    )
+        new, others = np.setdiff1d(basket, bought), without(items, np.union1d(bought, basket))
+        if new.size and others.size >= given:
+            kept.append(place)
+            truth.append(rng.choice(new, size=1))
+            negatives.append(np.sort(rng.choice(others, size=given, replace=False)))
+    return fold.only(kept, truth=truth), tuple(negatives)
 
 
 def leak_probe(setting: Setting) -> Finding:
@@ -123,7 +104,7 @@ def probe(fold: Fold, rng: np.random.Generator) -> Finding:
         adversary="Nobody: a scorer that knows no purchases but the shopper's own.",
         action="Ranks items by how seldom they were drawn as training negatives.",
         claim="Our evaluation gives held-out items away to no model.",
-        measure=f"share of held-out items in ten of {GIVEN_NEGATIVES + 1} candidates",
+        measure=f"share of held-out items in ten of {GIVEN + 1} candidates",
         figure=one.mean,
         interval=one.interval,
         bound=one.chance,

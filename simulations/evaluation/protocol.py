@@ -61,13 +61,16 @@ class Fold:
             for shopper in self.training.shoppers
         }
 
-    def only(self, kept: Sequence[int]) -> "Fold":
-        """The same training data, with some of the tested shoppers (by position) and no others."""
+    def only(self, kept: Sequence[int], *, truth: Sequence[IndexArray] | None = None) -> "Fold":
+        """The same training data, with some of the tested shoppers (by position) and no others.
+
+        ``truth`` replaces theirs, one entry a kept shopper.
+        """
         reduced = Fold(
             stage=self.stage,
             training=self.training,
             tested=tuple(self.tested[n] for n in kept),
-            truth=tuple(self.truth[n] for n in kept),
+            truth=tuple(self.truth[n] for n in kept) if truth is None else tuple(truth),
         )
         if "histories" in self.__dict__:  # made before: still right, so not made again
             reduced.__dict__["histories"] = self.histories

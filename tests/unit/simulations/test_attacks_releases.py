@@ -28,6 +28,7 @@ from simulations.attacks.pipeline import Pipeline, sealed_equals_plain
 from simulations.attacks.setting import under
 from simulations.attacks.statistics import gaussian_accuracy, permitted_accuracy
 from simulations.evaluation.metrics import best as best_of
+from simulations.evaluation.negatives import times_drawn
 from tests.unit.simulations.attack_runs import a_bare_run, a_plan, a_run, a_setting
 
 RNG = np.random.default_rng(4)
@@ -208,7 +209,7 @@ def test_the_probe_fails_an_evaluator_that_leaks(monkeypatch: pytest.MonkeyPatch
 
 
 def test_negatives_never_hold_an_excluded_item_and_hold_every_other() -> None:
-    counts = leak_probe.negative_counts(np.array([0, 3]), items=6, draws=600, rng=RNG)
+    counts = times_drawn(np.array([0, 3]), items=6, count=600, rng=RNG)
     assert counts[[0, 3]].tolist() == [0, 0]
     assert (counts[[1, 2, 4, 5]] > 0).all()
     assert best_of(-counts[None], 2).tolist() == [[0, 3]]
