@@ -7,12 +7,12 @@ from typing import Any
 
 import jinja2
 
-from crypto.errors import FedcartError
 from simulations.attacks.finding import Finding
 from simulations.attacks.registry import Family
 from simulations.attacks.statistics import CONFIDENCE, Interval
 from simulations.attacks.suite import Audit
 from simulations.report import words
+from simulations.report.html import environment, write_whole
 
 PAGE = "audit.html"
 _LARGE = 1000
@@ -26,14 +26,7 @@ def render(audit: Audit, out: Path) -> Path:
     Raises:
         FedcartError: ``out`` can't be written.
     """
-    draft = out.with_name(f".{out.name}.draft")
-    try:
-        draft.write_text(to_html(audit), encoding="utf-8")
-        draft.replace(out)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FedcartError(f"Can't write the audit {out}: {error.strerror}.") from error
-    return out
+    return write_whole(out, to_html(audit), what="audit")
 
 
 def to_html(audit: Audit) -> str:
@@ -117,22 +110,6 @@ def verdict(finding: Finding) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    folders = [
-        jinja2.PackageLoader(package, "templates")
-        for package in ("simulations.attacks", "simulations.report")
-    ]
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {
-        "words": words,
-        "shown": shown,
-        "between": between,
-        "verdict": verdict,
-    }
-    return environment
+    made = environment("simulations.attacks")
+    made.globals |= {"shown": shown, "between": between, "verdict": verdict}
+    return made

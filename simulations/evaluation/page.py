@@ -2,15 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
-from crypto.errors import FedcartError
 from simulations.evaluation.curve import Curve, against_epsilon
 from simulations.report import words
+from simulations.report.html import environment, write_whole
 from simulations.report.record import Values, figure
 
 PAGE, RECORD = "evaluation.html", "evaluation.json"
@@ -36,22 +33,14 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
         FedcartError: the folder can't be written to.
     """
     body = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    page = folder / PAGE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in ((folder / RECORD, body), (page, to_html(record))):
-            draft = path.with_name(f".{path.name}.draft")
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-    except OSError as error:
-        raise FedcartError(f"Can't write the evaluation to {folder}: {error.strerror}.") from error
-    return page
+    write_whole(folder / RECORD, body, what="evaluation")
+    return write_whole(folder / PAGE, to_html(record), what="evaluation")
 
 
 def to_html(record: Mapping[str, Any]) -> str:
     """The page as text, ending in a newline."""
     return (
-        _environment()
+        environment("simulations.evaluation")
         .get_template("evaluation.html")
         .render(
             record=record,
@@ -124,21 +113,3 @@ def _curves(models: Mapping[str, Values], budgets: Mapping[str, float | None]) -
         for metric, title in CURVES.items()
     ]
     return [curve for curve in found if curve is not None]
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    folders = [
-        jinja2.PackageLoader(package, "templates")
-        for package in ("simulations.evaluation", "simulations.report")
-    ]
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(folders),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"words": words}
-    return environment

@@ -33,7 +33,7 @@ BUDGET = {
     TaskName.ITEM_ITEM: 0.55,
 }
 TWO_TASKS = frozenset({TaskName.POPULARITY, TaskName.RECENT_POPULARITY})
-ALL_TASKS = frozenset(TaskName)
+ALL_TASKS = frozenset(BUDGET)
 
 
 @dataclass(frozen=True, kw_only=True)

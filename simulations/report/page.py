@@ -8,9 +8,10 @@ from typing import Any
 
 import jinja2
 
-from crypto.errors import FedcartError, InvalidInputError
+from crypto.errors import InvalidInputError
 from simulations.engine.scenario import shipped
 from simulations.report import chart, compare, figures, story, words
+from simulations.report.html import environment, write_whole
 from simulations.report.record import FEDCART
 from simulations.report.runs import Run, load
 
@@ -36,16 +37,7 @@ def render(folders: Sequence[Path], out: Path) -> Path:
     """
     if not folders:
         raise InvalidInputError("No run to report: give at least one run folder.")
-    html = to_html([load(folder) for folder in folders])
-    draft = out.with_name(f".{out.name}.draft")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(html, encoding="utf-8")
-        draft.replace(out)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FedcartError(f"Can't write the report {out}: {error.strerror}.") from error
-    return out
+    return write_whole(out, to_html([load(folder) for folder in folders]), what="report")
 
 
 def to_html(runs: Sequence[Run]) -> str:
@@ -134,13 +126,6 @@ def _command(row: compare.Row) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("simulations.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"words": words, "geometry": chart, "FEDCART": FEDCART}
-    return environment
+    made = environment()
+    made.globals |= {"geometry": chart, "FEDCART": FEDCART}
+    return made
