@@ -1,5 +1,6 @@
 """What every page has in common: its templates' environment, and a file that appears whole."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import jinja2
@@ -40,6 +41,7 @@ def write_whole(out: Path, text: str, *, what: str) -> Path:
         draft.write_text(text, encoding="utf-8")
         draft.replace(out)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise FedcartError(f"Can't write the {what} {out}: {error.strerror}.") from error
     return out
