@@ -3,10 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from client.contributions import item_item, popularity, recent_popularity
+from client.contributions import (
+    evaluation,
+    fairness,
+    item_item,
+    popularity,
+    recent_popularity,
+)
 from client.contributions.history import FloatArray, History
 from client.contributions.inputs import Inputs
 from consent.admit import ConsentedEvents
+from consent.purpose import Category
+from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.task import Task
@@ -24,11 +32,27 @@ CONTRIBUTIONS: Mapping[TaskName, Callable[[Any, Inputs], FloatArray]] = {
     TaskName.POPULARITY: _of_history(popularity.contribution),
     TaskName.RECENT_POPULARITY: _of_history(recent_popularity.contribution),
     TaskName.ITEM_ITEM: _of_history(item_item.contribution),
+    TaskName.EVALUATION: evaluation.contribution,
+    TaskName.FAIRNESS: fairness.contribution,
 }
 
 
-def contribute(task: Task, events: ConsentedEvents, catalogue: Catalogue) -> FloatArray:
+def contribute(
+    task: Task,
+    events: ConsentedEvents,
+    catalogue: Catalogue,
+    *,
+    artefacts: Mapping[TaskName, Artefact] | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> FloatArray:
     """One shopper's contribution to a task.
+
+    Args:
+        task: what is summed.
+        events: hers, as she granted them for the task's purpose.
+        catalogue: the public item list.
+        artefacts: released ones that the task builds on.
+        groups: what she stated of herself; read only where she granted demographics as well.
 
     Returns:
         float64, shape (task.dimension,), unitless. Guarantee: finite, L2 norm at most 1 up to
@@ -46,5 +70,11 @@ def contribute(task: Task, events: ConsentedEvents, catalogue: Catalogue) -> Flo
         )
     if missing := categories - events.categories:
         raise ConsentError(f"Task {task.name} also needs a grant for {', '.join(sorted(missing))}.")
-    inputs = Inputs(history=History.of(events, catalogue), catalogue=catalogue)
+    stated = groups if groups and Category.DEMOGRAPHICS in events.categories else {}
+    inputs = Inputs(
+        history=History.of(events, catalogue),
+        catalogue=catalogue,
+        artefacts=artefacts or {},
+        groups=stated,
+    )
     return CONTRIBUTIONS[task.name](task, inputs)

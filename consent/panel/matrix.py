@@ -64,7 +64,7 @@ ABOUT: Final[Mapping[Category, tuple[str, str]]] = {
         mark("A phone with Android"),
     ),
     Category.DEMOGRAPHICS: (
-        mark("An age band, if you state one. Never a date of birth."),
+        mark("Bands of age, household size and income, if you state any. Never a date of birth."),
         mark("35 to 44"),
     ),
     Category.SENSITIVE: (

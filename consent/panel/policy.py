@@ -26,12 +26,16 @@ LEARNS: Final[Mapping[TaskName, str]] = {
     TaskName.POPULARITY: mark("which products many people buy"),
     TaskName.RECENT_POPULARITY: mark("which products many people have bought lately"),
     TaskName.ITEM_ITEM: mark("which products go together"),
+    TaskName.EVALUATION: mark("how well recommendations foretell what people buy"),
+    TaskName.FAIRNESS: mark("whether recommendations serve some groups of people worse"),
 }
 # What each task is called where it is only named.
 TASKS: Final[Mapping[TaskName, str]] = {
     TaskName.POPULARITY: mark("Popular products"),
     TaskName.RECENT_POPULARITY: mark("Products popular lately"),
     TaskName.ITEM_ITEM: mark("Products that go together"),
+    TaskName.EVALUATION: mark("Quality of recommendations"),
+    TaskName.FAIRNESS: mark("Fairness between groups"),
 }
 
 

@@ -7,18 +7,22 @@ Each is one JSON document with its privacy record beside the numbers.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consent.tasks.evaluation import EvaluationArtefact
+from consent.tasks.fairness import FairnessArtefact
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import WireError
 from crypto.wire import canonical, get_str, parse_object
 
-Artefact = PopularityArtefact | ItemItemArtefact
+Artefact = PopularityArtefact | ItemItemArtefact | EvaluationArtefact | FairnessArtefact
 
 _PARSERS: Mapping[str, Callable[[dict[str, Any]], Artefact]] = {
     TaskName.POPULARITY: PopularityArtefact.parse,
     TaskName.RECENT_POPULARITY: PopularityArtefact.parse,
     TaskName.ITEM_ITEM: ItemItemArtefact.parse,
+    TaskName.EVALUATION: EvaluationArtefact.parse,
+    TaskName.FAIRNESS: FairnessArtefact.parse,
 }
 
 

@@ -12,13 +12,20 @@ class TaskName(StrEnum):
     POPULARITY = "popularity"
     RECENT_POPULARITY = "recent-popularity"
     ITEM_ITEM = "item-item"
+    EVALUATION = "evaluation"
+    FAIRNESS = "fairness"
 
 
 # What each task needs before any of a shopper's events may enter it.
-REQUIRED_PURPOSE: dict[TaskName, Purpose] = dict.fromkeys(TaskName, Purpose.TRAIN)
-REQUIRED_CATEGORIES: dict[TaskName, frozenset[Category]] = dict.fromkeys(
-    TaskName, frozenset({Category.PURCHASES})
-)
+REQUIRED_PURPOSE: dict[TaskName, Purpose] = {
+    **dict.fromkeys(TaskName, Purpose.TRAIN),
+    TaskName.EVALUATION: Purpose.MEASUREMENT,
+    TaskName.FAIRNESS: Purpose.FAIRNESS,
+}
+REQUIRED_CATEGORIES: dict[TaskName, frozenset[Category]] = {
+    **dict.fromkeys(TaskName, frozenset({Category.PURCHASES})),
+    TaskName.FAIRNESS: frozenset({Category.PURCHASES, Category.DEMOGRAPHICS}),
+}
 
 
 def parse_task_name(name: str) -> TaskName:

@@ -9,17 +9,21 @@ task each.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consent.tasks.evaluation import EvaluationTask
+from consent.tasks.fairness import FairnessTask
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityTask, RecentPopularityTask
 from crypto.errors import WireError
 
-Task = PopularityTask | RecentPopularityTask | ItemItemTask
+Task = PopularityTask | RecentPopularityTask | ItemItemTask | EvaluationTask | FairnessTask
 
 _PARSERS: Mapping[str, Callable[[dict[str, Any]], Task]] = {
     TaskName.POPULARITY: PopularityTask.parse,
     TaskName.RECENT_POPULARITY: RecentPopularityTask.parse,
     TaskName.ITEM_ITEM: ItemItemTask.parse,
+    TaskName.EVALUATION: EvaluationTask.parse,
+    TaskName.FAIRNESS: FairnessTask.parse,
 }
 
 

@@ -33,7 +33,7 @@ CATEGORIES: Final[Mapping[Language, Mapping[Category, str]]] = {
         Category.LOCATION: "store",
         Category.TIME_CONTEXT: "hour and situation",
         Category.DEVICE: "kind of device",
-        Category.DEMOGRAPHICS: "age band",
+        Category.DEMOGRAPHICS: "age, household and income bands",
         Category.SENSITIVE: "sensitive product classes",
     },
     Language.ZH: {
@@ -42,7 +42,7 @@ CATEGORIES: Final[Mapping[Language, Mapping[Category, str]]] = {
         Category.LOCATION: "门店",
         Category.TIME_CONTEXT: "钟点和情境",
         Category.DEVICE: "设备类型",
-        Category.DEMOGRAPHICS: "年龄段",
+        Category.DEMOGRAPHICS: "年龄段、家庭人数和收入档次",
         Category.SENSITIVE: "敏感商品类别",
     },
 }

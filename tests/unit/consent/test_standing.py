@@ -18,6 +18,14 @@ from consent.tasks.names import TaskName
 S, D = ConsentState, Decision
 TRAIN = Cell(Purpose.TRAIN, Category.PURCHASES)
 OTHER = Cell(Purpose.RESEARCH, Category.BROWSING)
+# What tasks need that don't need TRAIN alone, by hand.
+NEEDED = {
+    TaskName.EVALUATION: (Cell(Purpose.MEASUREMENT, Category.PURCHASES),),
+    TaskName.FAIRNESS: (
+        Cell(Purpose.FAIRNESS, Category.PURCHASES),
+        Cell(Purpose.FAIRNESS, Category.DEMOGRAPHICS),
+    ),
+}
 
 # Written out by hand, so that the rule is checked against a list and not against itself.
 TRANSITIONS = {
@@ -65,7 +73,8 @@ def test_undecided_is_unknown_and_permits_nothing() -> None:
 @pytest.mark.parametrize("state", list(S))
 def test_standing_for_every_state_epoch_and_floor(state: ConsentState) -> None:
     for task, epoch, floor, granted in product(TaskName, range(4), range(4), range(5)):
-        consent = ShopperConsent(epoch=epoch, floor=floor, cells={TRAIN: state})
+        cells = dict.fromkeys(NEEDED.get(task, (TRAIN,)), state)
+        consent = ShopperConsent(epoch=epoch, floor=floor, cells=cells)
         expected = state in (S.GIVEN, S.RENEWED) and granted in range(floor, epoch + 1)
         assert stands(task=task, epoch=granted, consent=consent) is expected
 
@@ -74,6 +83,13 @@ def test_no_other_cell_stands_in_for_the_required_one() -> None:
     for cell in set(CELLS) - {TRAIN}:
         consent = ShopperConsent(epoch=1, floor=0, cells={cell: S.GIVEN})
         assert not consent.allows(TaskName.POPULARITY)
+
+
+def test_a_fairness_audit_needs_both_of_its_cells_and_training_gives_neither() -> None:
+    for cell in (TRAIN, *NEEDED[TaskName.FAIRNESS], *NEEDED[TaskName.EVALUATION]):
+        consent = ShopperConsent(epoch=1, floor=0, cells={cell: S.GIVEN})
+        assert not consent.allows(TaskName.FAIRNESS)
+        assert consent.allows(TaskName.EVALUATION) is (cell in NEEDED[TaskName.EVALUATION])
 
 
 def test_more_consent_keeps_older_grants() -> None:

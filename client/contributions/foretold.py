@@ -1,0 +1,122 @@
+"""How well the recommender foretells a shopper's last basket, worked out on her own device.
+
+The list is made from what lay before that basket and from released artefacts, as she would have
+got it then, and is compared with what she bought. The artefacts may hold that basket, as one among
+all shoppers' and under their noise; ``not_before`` counts only baskets bought after they were made.
+
+Definitions as in next-basket evaluation (Li et al., TOIS 2023): of a list of k, recall is the share
+of the basket that it names, NDCG its discounted hits over the best possible, PHR whether it names
+anything. Each also for what repeats and for what is new to her.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from client.contributions.history import FloatArray, History, IndexArray
+from client.recommender.scores import Model
+from consent.tasks.artefact import Artefact
+from consent.tasks.catalogue import Catalogue
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Foretold:
+    """A list and the basket that it was to foretell.
+
+    Attributes:
+        length: how long the list was to be.
+        listed: int64: its items, best first; shorter where the recommender knew no more.
+        wanted: bool, shape (items,): the basket.
+        owned: bool, shape (items,): what she had bought before it.
+    """
+
+    length: int
+    listed: IndexArray
+    wanted: BoolArray
+    owned: BoolArray
+
+    def __reduce__(self) -> str:
+        raise TypeError("What was foretold must not leave the client: contribute a sealed update.")
+
+    def parts(self) -> Mapping[str, BoolArray]:
+        """The basket whole, what of it repeats, and what is new to her; empty parts left out."""
+        found = {
+            "": self.wanted,
+            "_repeat": self.wanted & self.owned,
+            "_explore": self.wanted & ~self.owned,
+        }
+        return {name: part for name, part in found.items() if part.any()}
+
+    def quality(self, part: BoolArray) -> dict[str, float]:
+        """Recall, NDCG and PHR on a part of the basket that is not empty; each from 0 to 1."""
+        hits = part[self.listed]
+        discount = 1.0 / np.log2(np.arange(2, self.length + 2))
+        size = int(part.sum())
+        return {
+            "recall": float(hits.sum() / size),
+            "ndcg": float(hits @ discount[: hits.size] / discount[: min(size, self.length)].sum()),
+            "phr": float(hits.any()),
+        }
+
+    @property
+    def new_share(self) -> float:
+        """Share of the list that she had not bought before; 0 of an empty list."""
+        return float((~self.owned[self.listed]).mean()) if self.listed.size else 0.0
+
+
+def foretell(
+    history: History,
+    catalogue: Catalogue,
+    artefacts: Iterable[Artefact],
+    *,
+    length: int,
+    least_baskets: int,
+    not_before: int | None,
+) -> Foretold | None:
+    """Make the list for a shopper's last basket from what lay before it.
+
+    Returns:
+        None where she has fewer than ``least_baskets`` baskets, or where it is not known that she
+        bought the last one at ``not_before`` (Unix seconds) or later.
+    """
+    if history.baskets < max(least_baskets, 2) or not _late_enough(history, not_before):
+        return None
+    last = history.age == 0
+    wanted = np.zeros(history.items, dtype=bool)
+    wanted[history.item[last]] = True
+    before = without_last(history)
+    model = Model.of(catalogue, artefacts)
+    return Foretold(
+        length=length,
+        listed=best(model.scores(before).total, length),
+        wanted=wanted,
+        owned=before.counts > 0,
+    )
+
+
+def best(scores: FloatArray, length: int) -> IndexArray:
+    """The best items that score anything, best first; ties go to the item listed first."""
+    order = np.argsort(-scores, kind="stable")[:length]
+    return order[scores[order] > 0].astype(np.int64)
+
+
+def without_last(history: History) -> History:
+    """The history as it was before its last basket."""
+    kept = history.age > 0
+    return History(
+        items=history.items,
+        basket=history.basket[kept],
+        item=history.item[kept],
+        line=None if history.line is None else history.line[kept],
+    )
+
+
+def _late_enough(history: History, not_before: int | None) -> bool:
+    if not_before is None:
+        return True
+    time = getattr(history, "time", None)
+    return time is not None and int(time[-1]) >= not_before
