@@ -12,8 +12,8 @@ class TaskName(StrEnum):
     POPULARITY = "popularity"
     RECENT_POPULARITY = "recent-popularity"
     ITEM_ITEM = "item-item"
-    EVALUATION = "evaluation"
-    FAIRNESS = "fairness"
+    EVALUATION = "federated-evaluation"
+    FAIRNESS = "group-fairness"
 
 
 # What each task needs before any of a shopper's events may enter it.
