@@ -1,7 +1,8 @@
 """The data gateway: the only way from a client's event store to anything that computes on it.
 
 It asks the consent service whether each grant stands *now*, hands over only the granted
-categories, and fails closed: no answer means no data.
+categories, and fails closed: no answer means no data. Lines of sensitive product classes stay
+behind unless she granted those for the very purpose.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from consent.admit import ConsentedEvents, admit
 from consent.client import ConsentClient
 from consent.events import Events
 from consent.purpose import Category, Purpose
+from consent.tasks.catalogue import Catalogue
 from crypto.errors import ConsentError
 from crypto.grant import ParticipationGrant
 
@@ -29,9 +31,17 @@ class ShopperGrant:
 class Gateway:
     """Consented access to an event store, within what the client was told not to use."""
 
-    def __init__(self, store: EventStore, consent: ConsentClient, holds: Holds = NO_HOLDS) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        consent: ConsentClient,
+        catalogue: Catalogue,
+        holds: Holds = NO_HOLDS,
+    ) -> None:
+        """``catalogue`` is the pinned public item list, which says what is sensitive."""
         self._store = store
         self._consent = consent
+        self._sensitive = catalogue.sensitive_products
         self._holds = holds
 
     def standing(self, grants: Sequence[ShopperGrant]) -> list[ShopperGrant]:
@@ -89,4 +99,6 @@ class Gateway:
         """A shopper's events as admitted; without her purchases among them, none are read."""
         readable = Category.PURCHASES in categories
         events = self._store.of(shopper) if readable else Events.empty()
-        return admit(events, purpose=purpose, categories=categories)
+        return admit(
+            events, purpose=purpose, categories=categories, sensitive_items=self._sensitive
+        )

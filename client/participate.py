@@ -137,7 +137,7 @@ def contribute(
     )
     rng = SecureRandom()
     with EventStore.open(home.events) as store:
-        gateway = Gateway(store, consent, holds)
+        gateway = Gateway(store, consent, home.trust.load_catalogue(), holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
             _contributions(gateway, grants, task, home.trust.load_catalogue(), manifest.plan, rng),

@@ -92,7 +92,7 @@ def _personal_events(home: ClientHome, http: httpx.Client) -> ConsentedEvents:
     consent = ConsentClient(http, service_key=home.trust.consent_key)
     try:
         with EventStore.open(home.events) as store:
-            return Gateway(store, consent, Holds.load(home)).personal(
+            return Gateway(store, consent, home.trust.load_catalogue(), Holds.load(home)).personal(
                 shopper, identifier=home.shoppers[shopper], token=token
             )
     except ConsentError as error:

@@ -43,9 +43,16 @@ def admit(
     *,
     purpose: Purpose,
     categories: AbstractSet[Category],
-    sensitive_items: AbstractSet[str] = frozenset(),
+    sensitive_items: AbstractSet[str],
 ) -> ConsentedEvents:
     """Reduce one shopper's events to the granted categories.
+
+    Args:
+        events: hers alone.
+        purpose: what for.
+        categories: what she granted for it.
+        sensitive_items: ids of the items of sensitive classes, as the public item list has them;
+            their lines stay behind without ``SENSITIVE``.
 
     Raises:
         ConsentError: purchases are not among the granted categories, or the lines belong to more

@@ -38,7 +38,10 @@ def page(population: Population, outcome: Outcome, shopper: str) -> dict[str, An
         if cell.purpose is Purpose.PERSONALISE and decision is Decision.GIVEN
     }
     events = admit(
-        population.of(shopper), purpose=Purpose.PERSONALISE, categories=frozenset(categories)
+        population.of(shopper),
+        purpose=Purpose.PERSONALISE,
+        categories=frozenset(categories),
+        sensitive_items=population.catalogue.sensitive_products,
     )
     catalogue = population.catalogue
     artefacts = [release.artefact for release in outcome.training.releases.values()]
@@ -90,7 +93,12 @@ def _left(outcome: Outcome) -> list[dict[str, Any]]:
 
 def _stayed(population: Population, shopper: str) -> dict[str, Any]:
     raw = population.of(shopper)
-    events = admit(raw, purpose=Purpose.PERSONALISE, categories=frozenset({Category.PURCHASES}))
+    events = admit(
+        raw,
+        purpose=Purpose.PERSONALISE,
+        categories=frozenset({Category.PURCHASES}),
+        sensitive_items=population.catalogue.sensitive_products,
+    )
     history = History.of(events, population.catalogue)
     favourites = np.argsort(-history.counts, kind="stable")[:_SHOWN]
     return {

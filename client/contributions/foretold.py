@@ -112,6 +112,7 @@ def without_last(history: History) -> History:
         basket=history.basket[kept],
         item=history.item[kept],
         line=None if history.line is None else history.line[kept],
+        sensitive=history.sensitive,
     )
 
 

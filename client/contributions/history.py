@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consent.admit import ConsentedEvents
+from consent.purpose import Category
 from consent.tasks.catalogue import Catalogue
 
 FloatArray = npt.NDArray[np.float64]
@@ -29,12 +30,15 @@ class History:
         item: int64, shape (n,): catalogue indices, each at most once a basket.
         line: int64, shape (n,): place of each entry among her lines, 0 the oldest, where the order
             within a basket is known; of an item that a basket has twice, the later place.
+        sensitive: whether she granted sensitive product classes for this purpose. Without it no
+            item of one is in her history, and none is recommended.
     """
 
     items: int
     basket: IndexArray
     item: IndexArray
     line: IndexArray | None = None
+    sensitive: bool = False
 
     def __repr__(self) -> str:
         return f"History({self.baskets} baskets)"
@@ -46,12 +50,16 @@ class History:
     def of(cls, events: ConsentedEvents, catalogue: Catalogue) -> Self:
         """Read the history out of one shopper's events, which are ordered oldest first.
 
-        Items that the catalogue does not know are left out, and so are baskets of nothing else.
+        Items that the catalogue does not know are left out, and so are baskets of nothing else;
+        items of sensitive classes too, unless those were granted.
         Baskets count in the order of their first line, so that times rounded to the day (no grant
         for the hour) keep the order of the visits.
         """
         index = catalogue.indices(events.events.item)
+        sensitive = Category.SENSITIVE in events.categories
         known = index >= 0
+        if not sensitive:
+            known[known] = ~catalogue.sensitive[index[known]]
         basket = basket_numbers(events.events.basket[known])
         entries = basket * len(catalogue) + index[known]
         pairs, last = np.unique(entries[::-1], return_index=True)
@@ -60,6 +68,7 @@ class History:
             basket=pairs // len(catalogue),
             item=pairs % len(catalogue),
             line=entries.size - 1 - last.astype(np.int64),
+            sensitive=sensitive,
         )
 
     @property
@@ -100,6 +109,7 @@ class History:
             basket=self.basket[keep] - first,
             item=self.item[keep],
             line=None if self.line is None else self.line[keep],
+            sensitive=self.sensitive,
         )
 
 

@@ -79,7 +79,8 @@ def rank(
         raise InvalidInputError(f"Expected count={count} >= 1.")
     scores = model.scores(history)
     order = np.argsort(-scores.total, kind="stable")[: count + len(exclude)]
-    chosen = [int(i) for i in order if scores.total[i] > 0 and int(i) not in exclude][:count]
+    able = model.may_list(history) & (scores.total > 0)
+    chosen = [int(i) for i in order if able[i] and int(i) not in exclude][:count]
     return tuple(
         Recommendation(
             item=item, score=float(scores.total[item]), parts=_parts(model, history, scores, item)

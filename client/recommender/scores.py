@@ -90,17 +90,28 @@ class Model:
     def scores(self, history: History) -> Scores:
         """Score every catalogue item for one shopper; finite, and all zero where nothing is known.
 
-        Guarantee: a pure function of the history and the released artefacts.
+        Guarantee: a pure function of the history and the released artefacts; every part of an
+        item that ``may_list`` leaves out is 0.
         """
         bought = history.counts > 0
-        habit = self._habit(history)
-        crowd = self._crowd(bought)
+        listed = self.may_list(history)
+        habit = np.where(listed, self._habit(history), 0.0)
+        crowd = np.where(listed, self._crowd(bought), 0.0)
         pairing = np.where(bought, 0.0, crowd * np.expm1(self._paired(history)))
         affinity = np.where(bought, 0.0, (crowd + pairing) * (self._liked(history) - 1.0))
         total = ((habit + crowd) + pairing) + affinity
         return Scores(
             habit=habit, popularity=crowd, pairing=pairing, affinity=affinity, total=total
         )
+
+    def may_list(self, history: History) -> BoolArray:
+        """Which items may be recommended to her at all, shape (items,).
+
+        Items of sensitive classes only where she granted those for this purpose.
+        """
+        if history.sensitive:
+            return np.ones(len(self.catalogue), dtype=bool)
+        return ~self.catalogue.sensitive
 
     def companions(self, history: History, item: int, count: int = 2) -> tuple[int, ...]:
         """The shopper's own items that speak most for ``item`` in the item-item model."""

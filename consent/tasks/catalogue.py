@@ -23,6 +23,10 @@ FIELDS = dict.fromkeys(("name", "level", "items", "categories", "departments", "
 
 Attributes = Mapping[str, tuple[tuple[str, ...], ...]]
 
+# The attribute that says which items are of a sensitive class, and the values that say no.
+SENSITIVE = "sensitive"
+NOT_SENSITIVE = frozenset({"", "0", "0.0", "no", "n", "false", "none", "否", "不", "无"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
@@ -37,7 +41,8 @@ class Catalogue:
         products: finest id (as tills and event stores write it) to item index; empty when the
             items themselves are the finest level.
         attributes: what else is publicly known: attribute to the values of each item, in the
-            items' order; none, one or several an item.
+            items' order; none, one or several an item. Any value of ``SENSITIVE`` but those of
+            ``NOT_SENSITIVE`` puts an item into a sensitive class.
     """
 
     name: str
@@ -80,6 +85,21 @@ class Catalogue:
         return np.fromiter((lookup.get(name, -1) for name in item), np.int64, len(item))
 
     @cached_property
+    def sensitive(self) -> npt.NDArray[np.bool_]:
+        """Which items are of a sensitive class, shape (items,); read-only."""
+        values = self.attributes.get(SENSITIVE, ((),) * len(self.items))
+        found = np.array([any(map(is_sensitive, each)) for each in values], dtype=bool)
+        found.flags.writeable = False
+        return found
+
+    @cached_property
+    def sensitive_products(self) -> frozenset[str]:
+        """The finest ids, as event stores write them, of all items of a sensitive class."""
+        if not self.sensitive.any():
+            return frozenset()
+        return frozenset(name for name, item in self._lookup.items() if self.sensitive[item])
+
+    @cached_property
     def hash(self) -> str:
         """Hex SHA-256 of the canonical JSON: the name of this list in manifests."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
@@ -119,6 +139,11 @@ class Catalogue:
             products=_products(value["products"]),
             attributes=_attributes(value.get("attributes", {})),
         )
+
+
+def is_sensitive(value: str) -> bool:
+    """Whether a value of the attribute ``SENSITIVE`` puts an item into a sensitive class."""
+    return value.strip().casefold() not in NOT_SENSITIVE
 
 
 def _texts(value: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -161,7 +161,12 @@ def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> 
 
 def history_of(population: Population, shopper: str, purpose: Purpose) -> History:
     """One shopper's history as her device sees it when purchases, and nothing more, are granted."""
-    events = admit(population.of(shopper), purpose=purpose, categories={Category.PURCHASES})
+    events = admit(
+        population.of(shopper),
+        purpose=purpose,
+        categories={Category.PURCHASES},
+        sensitive_items=population.catalogue.sensitive_products,
+    )
     return History.of(events, population.catalogue)
 
 

@@ -195,9 +195,9 @@ def consenting(
     contribution_of(task, admitted, catalogue)
 
 
-def storing(http: httpx.Client, events: Events) -> None:
+def storing(http: httpx.Client, events: Events, catalogue: Catalogue) -> None:
     """A gateway stands before an event store and a consent client, not before loose events."""
-    Gateway(events, http)  # type: ignore[arg-type]
+    Gateway(events, http, catalogue)  # type: ignore[arg-type]
 
 
 def releasing(

@@ -64,7 +64,12 @@ def events(*contents: str | list[str]) -> Events:
 
 
 def granted(*contents: str | list[str], purpose: Purpose = Purpose.TRAIN) -> ConsentedEvents:
-    return admit(events(*contents), purpose=purpose, categories={Category.PURCHASES})
+    return admit(
+        events(*contents),
+        purpose=purpose,
+        categories={Category.PURCHASES},
+        sensitive_items=frozenset(),
+    )
 
 
 def plain(indices: tuple[int, ...]) -> ItemItemTask:
@@ -114,7 +119,12 @@ def test_baskets_of_one_day_keep_their_order_when_the_hour_is_not_granted() -> N
         store=lines.store,
         time=np.array([10, 20, 30], dtype=np.int64),
     )
-    consented = admit(morning, purpose=Purpose.TRAIN, categories={Category.PURCHASES})
+    consented = admit(
+        morning,
+        purpose=Purpose.TRAIN,
+        categories={Category.PURCHASES},
+        sensitive_items=frozenset(),
+    )
     history = History.of(consented, CATALOGUE)
     assert history.age[history.item == 2].tolist() == [0]
     assert history.age[history.item == 0].tolist() == [2]

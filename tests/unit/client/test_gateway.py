@@ -16,7 +16,7 @@ from consent.client import ConsentClient
 from consent.events import Events
 from consent.purpose import Category, Cell, Decision, Purpose
 from crypto.errors import ConsentError
-from tests.unit.client.stage import purchases
+from tests.unit.client.stage import CATALOGUE, purchases
 from tests.unit.consent.harness import CONTEXT, GIVE, NOTICE, TASK, WITHDRAW, Device, Stage
 
 
@@ -52,7 +52,7 @@ def test_hands_over_what_stands(stage: Stage, store: EventStore) -> None:
     grants = granted(stage, device)
     for grant in grants:
         store.append(purchases(grant.shopper, "item-00"))
-    gateway = Gateway(store, stage.client)
+    gateway = Gateway(store, stage.client, CATALOGUE)
     found = list(gateway.hand_over(gateway.standing(grants), Purpose.TRAIN))
     assert [set(events.events.shopper) for events in found] == [{g.shopper} for g in grants]
 
@@ -63,7 +63,7 @@ def test_a_withdrawn_shoppers_events_are_never_read(stage: Stage, store: EventSt
     gone = list(device.shoppers)[1]
     stage.decide(device, WITHDRAW, shopper=gone)
     watched: Any = _Watched(store)
-    gateway = Gateway(watched, stage.client)
+    gateway = Gateway(watched, stage.client, CATALOGUE)
     standing = gateway.standing(grants)
     list(gateway.hand_over(standing, Purpose.TRAIN))
     assert f"name of {gone}" not in watched.read
@@ -75,14 +75,14 @@ def test_giving_again_does_not_revive_a_grant(stage: Stage, store: EventStore) -
     grants = granted(stage, device)
     stage.decide(device, WITHDRAW)
     stage.decide(device, GIVE)
-    assert Gateway(store, stage.client).standing(grants) == []
+    assert Gateway(store, stage.client, CATALOGUE).standing(grants) == []
 
 
 def test_categories_that_were_not_granted_are_blank(stage: Stage, store: EventStore) -> None:
     device = stage.device()
     [grant] = granted(stage, device)
     store.append(purchases(grant.shopper, "item-00", "item-01"))
-    [events] = Gateway(store, stage.client).hand_over([grant], Purpose.TRAIN)
+    [events] = Gateway(store, stage.client, CATALOGUE).hand_over([grant], Purpose.TRAIN)
     assert set(events.events.store) == {""}
     assert not (events.events.time % 86_400).any()
     assert set(events.events.item) == {"item-00", "item-01"}
@@ -95,7 +95,7 @@ def test_a_grant_covers_its_purpose_alone(
     watched: Any = _Watched(store)
     [grant] = granted(stage, stage.device())
     with pytest.raises(ConsentError, match="does not cover the purpose"):
-        list(Gateway(watched, stage.client).hand_over([grant], purpose))
+        list(Gateway(watched, stage.client, CATALOGUE).hand_over([grant], purpose))
     assert watched.read == []
 
 
@@ -103,7 +103,7 @@ def test_a_grant_without_purchases_hands_over_nothing(stage: Stage, store: Event
     [grant] = granted(stage, stage.device())
     without = replace(grant, grant=replace(grant.grant, categories=("location",)))
     with pytest.raises(ConsentError, match="Purchases are not granted"):
-        list(Gateway(store, stage.client).hand_over([without], Purpose.TRAIN))
+        list(Gateway(store, stage.client, CATALOGUE).hand_over([without], Purpose.TRAIN))
 
 
 def _ask(stage: Stage, who: Registered, kind: str) -> None:
@@ -140,7 +140,7 @@ class TestFailsClosed:
             service_key=stage.service_key,
         )
         with pytest.raises(ConsentError):
-            Gateway(store, broken).standing(grants)
+            Gateway(store, broken, CATALOGUE).standing(grants)
 
     def test_no_answer_at_all(self, stage: Stage, store: EventStore) -> None:
         def unreachable(_request: httpx.Request) -> httpx.Response:
@@ -151,7 +151,7 @@ class TestFailsClosed:
             service_key=stage.service_key,
         )
         with pytest.raises(ConsentError):
-            Gateway(store, broken).standing(granted(stage, stage.device()))
+            Gateway(store, broken, CATALOGUE).standing(granted(stage, stage.device()))
 
 
 class TestPersonal:
@@ -160,7 +160,7 @@ class TestPersonal:
     def test_asks_at_every_call(self, stage: Stage, store: EventStore) -> None:
         store.append(purchases("me", "item-00"))
         made = stage.client.register({self.PERSONAL: Decision.GIVEN}, notice_version=NOTICE)
-        gateway = Gateway(store, stage.client)
+        gateway = Gateway(store, stage.client, CATALOGUE)
         found = gateway.personal("me", identifier=made.shopper, token=made.token)
         assert (len(found.events), found.purpose) == (1, Purpose.PERSONALISE)
         stage.client.decide(
@@ -173,7 +173,7 @@ class TestPersonal:
         """Before the device has fetched the instruction that says so."""
         store.append(purchases("me", "item-00"))
         watched: Any = _Watched(store)
-        gateway = Gateway(watched, stage.client)
+        gateway = Gateway(watched, stage.client, CATALOGUE)
         made = stage.client.register({self.PERSONAL: Decision.GIVEN}, notice_version=NOTICE)
         whose = {"identifier": made.shopper, "token": made.token}
         _ask(stage, made, "restriction")
@@ -191,10 +191,14 @@ class TestPersonal:
     ) -> None:
         made = stage.client.register(GIVE, notice_version=NOTICE, age_band=AgeBand.ADULT)
         with pytest.raises(ConsentError, match="not granted"):
-            Gateway(store, stage.client).personal("me", identifier=made.shopper, token=made.token)
+            Gateway(store, stage.client, CATALOGUE).personal(
+                "me", identifier=made.shopper, token=made.token
+            )
 
     def test_anothers_token(self, stage: Stage, store: EventStore) -> None:
         one = stage.client.register({self.PERSONAL: Decision.GIVEN}, notice_version=NOTICE)
         other = stage.client.register({self.PERSONAL: Decision.GIVEN}, notice_version=NOTICE)
         with pytest.raises(ConsentError):
-            Gateway(store, stage.client).personal("me", identifier=one.shopper, token=other.token)
+            Gateway(store, stage.client, CATALOGUE).personal(
+                "me", identifier=one.shopper, token=other.token
+            )

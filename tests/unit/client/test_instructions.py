@@ -92,7 +92,9 @@ def test_restricted_data_is_not_used_even_if_the_service_said_yes(
         contribute(asked, device.home, stage.http, clock=stage.clock)
     assert not device.home.register.exists()
     with EventStore.open(device.home.events) as events:
-        gateway = Gateway(events, stage.client, Holds.load(device.home))
+        gateway = Gateway(
+            events, stage.client, device.home.trust.load_catalogue(), Holds.load(device.home)
+        )
         with pytest.raises(ConsentError, match="Nothing is used"):
             gateway.personal(
                 "ann", identifier=device.home.shoppers["ann"], token=device.tokens["ann"]

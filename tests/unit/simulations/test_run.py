@@ -53,7 +53,12 @@ def _plain_sum(population: Population, shoppers: list[str]) -> FloatArray:
         (
             contribute(
                 task,
-                admit(population.of(shopper), purpose=Purpose.TRAIN, categories=granted),
+                admit(
+                    population.of(shopper),
+                    purpose=Purpose.TRAIN,
+                    categories=granted,
+                    sensitive_items=frozenset(),
+                ),
                 population.catalogue,
             )
             for shopper in shoppers
