@@ -1,0 +1,9 @@
+"""Options that several commands of ``fedcart device`` take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HomeOption = Annotated[Path, typer.Option(metavar="DIR", help="The device's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

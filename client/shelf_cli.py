@@ -1,0 +1,94 @@
+"""The commands ``fedcart device import`` and ``recommend``: her purchases, and what they give."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client.options_cli import HomeOption, JsonOption
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV (UTF-8) or Parquet file of her purchases.")],
+    home: HomeOption,
+    shopper: Annotated[str, typer.Option(metavar="COL", help="Column: who bought.")],
+    item: Annotated[str, typer.Option(metavar="COL", help="Column: what was bought.")],
+    time: Annotated[
+        str, typer.Option(metavar="COL", help="Column: when (ISO 8601 or Unix seconds).")
+    ],
+    basket: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column: the visit; else one a day.")
+    ] = None,
+    quantity: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column: how many; else one a line.")
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option(metavar="COL", help="Column: paid for the line.")
+    ] = None,
+    store: Annotated[str | None, typer.Option(metavar="COL", help="Column: where.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Of a CSV file; else a comma.")
+    ] = None,
+    *,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave bad lines out and count them.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in her purchases: a file with her lines alone, which replaces any earlier one."""
+    from client.display import intake_lines
+    from client.home import ClientHome
+    from client.importers.columns import Columns
+    from client.intake import import_purchases
+
+    columns = Columns(
+        shopper=shopper,
+        item=item,
+        time=time,
+        basket=basket,
+        quantity=quantity,
+        price=price,
+        store=store,
+    )
+    loaded = ClientHome.load(home)
+    done = import_purchases(loaded, file, columns, delimiter=delimiter, skip_bad=skip_bad)
+    for problem in done.problems:
+        typer.echo(f"Left out {problem.strip()}", err=True)
+    typer.echo(json.dumps(done.to_json()) if as_json else "\n".join(intake_lines(done)))
+
+
+def recommend(
+    home: HomeOption,
+    releases: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Released artefacts: a coordinator's releases folder, or any with artefact.json.",
+        ),
+    ],
+    count: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Recommend items on this device, each with its reason; nothing leaves it.
+
+    The consent service is asked first, every time. If it can't be, there is no list.
+    """
+    from rich.console import Console
+
+    from client.connection import connect
+    from client.display import shelf_table
+    from client.home import ClientHome
+    from client.shelf import make_shelf
+
+    loaded = ClientHome.load(home)
+    shelf = make_shelf(loaded, releases, connect(loaded.trust.consent_url), count=count)
+    if as_json:
+        typer.echo(json.dumps(shelf.to_json()))
+        return
+    console = Console()
+    console.print(shelf_table(shelf))
+    console.print(f"Made from your {', '.join(shelf.used)} and {', '.join(shelf.artefacts)}.")
