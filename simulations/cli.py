@@ -85,6 +85,12 @@ def evaluate(
         typer.Option(metavar="DIR", help="Write evaluation.json and evaluation.html there."),
     ] = None,
     *,
+    sensitive: Annotated[
+        bool,
+        typer.Option(
+            "--sensitive", help="Read sensitive product classes too, as if all had granted them."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the recommender and its baselines on a data set (offline: nothing is sealed)."""
@@ -107,6 +113,7 @@ def evaluate(
         rivals=rivals_named(rivals, wanted),
         noise_shoppers=noise_shoppers,
         negatives=negatives,
+        sensitive=sensitive,
     )
     with shown() as progress:
         found = evaluate_population(

@@ -11,7 +11,7 @@ they are sold under age limits and point to dependence.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -69,20 +69,14 @@ HARMLESS: Final = (
 _WORDS = re.compile(r"[^\W_]+")
 
 
-def with_flags(catalogue: Catalogue, more: Iterable[str] = ()) -> Catalogue:
-    """The list with its sensitive items flagged by words; what was flagged before stays.
-
-    Args:
-        catalogue: the item list.
-        more: further words of the operator's.
-    """
-    classes = dict(CLASSES) | ({"named by the operator": tuple(more)} if more else {})
+def with_flags(catalogue: Catalogue) -> Catalogue:
+    """The list with its sensitive items flagged by words; what was flagged before stays."""
     before = catalogue.attributes.get(SENSITIVE, ((),) * len(catalogue))
     found = []
     for place, item in enumerate(catalogue.items):
         text = " | ".join((item, catalogue.categories[place], catalogue.departments[place]))
         known = tuple(value for value in before[place] if is_sensitive(value))
-        found.append(tuple(dict.fromkeys((*known, *classes_of(text, classes)))))
+        found.append(tuple(dict.fromkeys((*known, *classes_of(text)))))
     attributes = {name: each for name, each in catalogue.attributes.items() if name != SENSITIVE}
     if any(found):
         attributes[SENSITIVE] = tuple(found)
@@ -95,12 +89,12 @@ def without_flags(catalogue: Catalogue) -> Catalogue:
     return replace(catalogue, attributes=kept)
 
 
-def classes_of(text: str, classes: Mapping[str, tuple[str, ...]] = CLASSES) -> tuple[str, ...]:
+def classes_of(text: str) -> tuple[str, ...]:
     """The sensitive classes that a name, category or department points to."""
     plain = f" {' '.join(_WORDS.findall(text.casefold()))} "
     for harmless in HARMLESS:
         plain = plain.replace(f" {harmless} ", " ").replace(f" {harmless}s ", " ")
-    return tuple(name for name, words in classes.items() if any(_has(plain, w) for w in words))
+    return tuple(name for name, words in CLASSES.items() if any(_has(plain, w) for w in words))
 
 
 def _has(plain: str, word: str) -> bool:

@@ -28,6 +28,7 @@ from simulations.evaluation.tables import quality_table
 from simulations.evaluation.trial import TARGET, Trial, Views, prepare
 from simulations.evaluation.tuning import coordinate_search
 from simulations.population.population import Population
+from simulations.population.sensitive import granted, withheld
 
 __all__ = ["evaluate_dataset", "evaluate_population", "quality_table"]
 
@@ -73,6 +74,7 @@ def evaluate_population(
     Raises:
         InvalidInputError: nothing to evaluate, or a file of negatives of other data.
     """
+    population = granted(population) if options.sensitive else withheld(population)
     trial = prepare(population, options)
     run = _Run(trial, options, progress)
     run.measure_all()

@@ -31,6 +31,7 @@ class Options:
         noise_shoppers: scale the noise as if so many shoppers took part; None for those who do.
         minimum: how many baskets (leave-one-out: different items) an evaluated shopper has.
         negatives: a file of given negatives for leave-one-out; None draws them.
+        sensitive: read sensitive product classes too, as if every shopper had granted them.
     """
 
     protocol: Protocol = Protocol.NEXT_BASKET
@@ -42,6 +43,7 @@ class Options:
     noise_shoppers: int | None = None
     minimum: int = MINIMUM_BASKETS
     negatives: Path | None = None
+    sensitive: bool = False
 
     def __post_init__(self) -> None:
         if not self.epsilons or len(set(self.epsilons)) != len(self.epsilons):

@@ -25,6 +25,7 @@ from consent.events import Events
 from consent.purpose import Category, Purpose
 from crypto.errors import InvalidInputError
 from simulations.population.population import Population
+from simulations.population.sensitive import withheld
 
 MINIMUM_BASKETS = 3
 
@@ -148,7 +149,7 @@ class Split:
 
 
 def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> Split:
-    """Split a population for next-basket evaluation.
+    """Split a population for next-basket evaluation, without lines of sensitive classes.
 
     Raises:
         InvalidInputError: fewer than 3 baskets are asked for, which would leave nothing to train
@@ -156,7 +157,7 @@ def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> 
     """
     if minimum_baskets < MINIMUM_BASKETS:
         raise InvalidInputError(f"Expected minimum_baskets={minimum_baskets} >= {MINIMUM_BASKETS}.")
-    return Split(population=population, minimum_baskets=minimum_baskets)
+    return Split(population=withheld(population), minimum_baskets=minimum_baskets)
 
 
 def history_of(population: Population, shopper: str, purpose: Purpose) -> History:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.sensitive import with_flags
 from crypto.errors import FedcartError
 from simulations.population.arrow import ranks, texts
 from simulations.population.population import Population
@@ -141,7 +142,7 @@ def _catalogue(products: _Products, level: Level, sold: set[str]) -> Catalogue:
     category = _majority(names, products.category)
     department = _majority(names, products.department)
     mapped = {p: index[n] for n, p in zip(names, products.id, strict=True) if n in index}
-    return Catalogue(
+    plain = Catalogue(
         name=NAME,
         level=_LEVEL_NAMES[level],
         items=items,
@@ -149,6 +150,7 @@ def _catalogue(products: _Products, level: Level, sold: set[str]) -> Catalogue:
         departments=tuple(department[item] for item in items),
         products={} if level == "product" else mapped,
     )
+    return with_flags(plain)
 
 
 def _majority(names: Iterable[str], labels: Iterable[str]) -> dict[str, str]:
