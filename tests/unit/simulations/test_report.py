@@ -177,3 +177,21 @@ def test_quality_against_epsilon_needs_two_budgets_and_the_same_data(tmp_path: P
     made = page(tmp_path, one, folder(tmp_path / "foreign", foreign))
     assert "can't be compared" in made.text
     assert not made.all("circle")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said", "unsaid"),
+    [
+        ("share-sum", "may leave out their noise", "any two of the three key holders"),
+        ("compact-sum", "any two of the three key holders", "may leave out their noise"),
+    ],
+)
+def test_whose_noise_the_bound_rests_on(
+    tmp_path: Path, scheme: str, said: str, unsaid: str
+) -> None:
+    record = a_record()
+    for task in record["tasks"].values():
+        task["scheme"] = scheme
+    text = page(tmp_path, folder(tmp_path / "run", record)).text
+    assert said in text
+    assert unsaid not in text
