@@ -140,3 +140,5 @@ def _task(name: TaskName, items: int, released: Mapping[TaskName, Artefact]) -> 
             if not isinstance(popularity, PopularityArtefact):
                 raise InvalidInputError("Expected a popularity artefact.")
             return plan_task(popularity)
+        case _:
+            raise InvalidInputError(f"{name} measures a release and is no part of one.")
