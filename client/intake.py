@@ -10,6 +10,8 @@ from client.events import EventStore
 from client.home import ClientHome
 from client.importers.columns import Columns
 from client.importers.purchases import Purchases, read_purchases
+from client.importers.source import Source
+from client.importers.text_form import TextForm
 from consent.events import Events
 from crypto.errors import InvalidInputError
 
@@ -53,7 +55,8 @@ def import_purchases(
         FedcartError: the disk refused.
     """
     shopper, _ = home.shopper, home.token
-    found = read_purchases(file, columns, delimiter=delimiter, skip_bad=skip_bad)
+    source = Source(files=(file,), form=TextForm(delimiter=delimiter))
+    found = read_purchases(source, columns, skip_bad=skip_bad)
     events = _owned(found, shopper, file)
     replaced = _keep(home.events, events)
     listed = home.trust.load_catalogue().indices(events.item)

@@ -1,23 +1,23 @@
 """A retailer's table of items: what is publicly known of each, beside what was bought.
 
 It describes items by category, department and any further attributes. An attribute may have
-several values an item, between bars as in ``Comedy|Drama``, or as a list in JSON. Nothing in it
-comes from shoppers, so it may stand on every device and be used without any privacy cost.
+several values an item, between bars as in ``Comedy|Drama``, in a column for each value, or as a
+list in JSON. Nothing in it comes from shoppers, so it may stand on every device and be used without
+any privacy cost.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
+from client.importers.item_columns import CATEGORY, DEPARTMENT, ITEM, ItemColumns, Place
+from client.importers.made_values import made_values
 from client.importers.problems import Problems
 from client.importers.tables import Table, open_table
-from client.importers.values import parse_id, parse_label
+from client.importers.text_form import TextForm
+from client.importers.values import parse_id
 from consent.tasks.catalogue import Attributes, Catalogue
 from crypto.errors import InvalidInputError
-
-BAR = "|"
-ITEM, CATEGORY, DEPARTMENT = "item", "category", "department"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,120 +92,103 @@ class ItemTable:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ItemColumns:
-    """Which column of the table plays which part.
-
-    Attributes:
-        parts: part to column: "item", which there must be, "category", "department", and free
-            names of attributes. Empty for the header's own names, the first column the item.
-    """
-
-    parts: Mapping[str, str]
-
-    @classmethod
-    def parse(cls, text: str | None) -> Self:
-        """Read ``item=movieId,category=genre,year=released``; None for the header's own names.
-
-        Raises:
-            InvalidInputError: not of that form, a part named twice, or no item column.
-        """
-        if text is None:
-            return cls(parts={})
-        parts: dict[str, str] = {}
-        for pair in text.split(","):
-            part, mark, column = (word.strip() for word in pair.partition("="))
-            if not (part and mark and column) or part in parts:
-                raise InvalidInputError(
-                    f"--item-columns has {pair!r}; expected each part once, as in "
-                    "item=movieId,category=genre,year=released."
-                )
-            parts[part] = column
-        if ITEM not in parts:
-            raise InvalidInputError(f"--item-columns {text!r} does not say item=COLUMN.")
-        return cls(parts=parts)
-
-    def located(self, table: Table, *, file: str) -> dict[str, int]:
-        """Part to position in the table's header.
-
-        Raises:
-            InvalidInputError: a column is missing or named twice.
-        """
-        header = table.header
-        if len(set(header)) != len(header):
-            raise InvalidInputError(f"{file}: the header names a column twice.")
-        if not self.parts:
-            return {
-                ITEM: 0,
-                **{_plain(name): place for place, name in enumerate(header) if place},
-            }
-        missing = [column for column in self.parts.values() if column not in header]
-        if missing:
-            raise InvalidInputError(
-                f"{file} has no column {missing[0]!r}; it has {', '.join(map(repr, header))}."
-            )
-        return {part: header.index(column) for part, column in self.parts.items()}
-
-
 def read_item_table(
-    path: Path, columns: ItemColumns | None = None, *, delimiter: str | None = None
+    path: Path, columns: ItemColumns | None = None, *, form: TextForm | None = None
 ) -> ItemTable:
     """Read a table of items.
 
     Args:
-        path: .csv, .tsv or .txt (UTF-8), .json, .jsonl or .ndjson, .parquet or .pq.
+        path: a text, JSON or Parquet file.
         columns: which column plays which part; None for the header's own names.
-        delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
+        form: how a text file is written; None for what its suffix says.
 
     Raises:
-        InvalidInputError: the file or its header is not what it must be, an item has no id, or
-            an item is described twice in a table that isn't JSON.
+        InvalidInputError: the file or its header is not what it must be, an item has no id, an
+            item is described twice in a table that isn't JSON, or no item has a value to be made.
     """
     wanted = columns or ItemColumns(parts={})
-    table = _opened(path, wanted, delimiter)
+    table = _opened(path, wanted, form or TextForm())
     places = wanted.located(table, file=path.name)
-    problems = Problems(path.name, skip=False)
+    values = _read(table, places, Problems(path.name, skip=False))
+    if not values:
+        raise InvalidInputError(f"{path.name} has a header but describes no item.")
+    for part, place in places.items():
+        if place.made is not None:
+            _make(values, part, place.made, file=path.name)
+    return ItemTable(name=path.name, values=values)
+
+
+def _read(
+    table: Table, places: Mapping[str, Place], problems: Problems
+) -> dict[str, dict[str, tuple[str, ...]]]:
     values: dict[str, dict[str, tuple[str, ...]]] = {}
     lines: dict[str, int] = {}
     for line, row in table.rows:
         if len(row) != len(table.header):
             problems.ragged(line, len(row), len(table.header))
             continue
+        cell = row[places[ITEM].position]
         try:
-            item = parse_id(row[places[ITEM]])
-            told = {part: _values(row[place]) for part, place in places.items() if part != ITEM}
+            item = parse_id(cell)
         except ValueError as error:
-            problems.value(line, ITEM, row[places[ITEM]], str(error))
+            problems.value(line, ITEM, cell, str(error))
             continue
         # A JSON record with a list makes several rows; two records of one item contradict.
         if lines.setdefault(item, line) != line:
             problems.value(line, ITEM, item, f"each item once; line {lines[item]} has it already")
         before = values.setdefault(item, {})
-        for part, several in told.items():
-            before[part] = tuple(dict.fromkeys((*before.get(part, ()), *several)))
+        for part, place in places.items():
+            if part != ITEM:
+                _tell(before, part, place, line, row, problems)
     problems.raise_if_any()
-    if not values:
-        raise InvalidInputError(f"{path.name} has a header but describes no item.")
-    return ItemTable(name=path.name, values=values)
+    return values
 
 
-def _opened(path: Path, columns: ItemColumns, delimiter: str | None) -> Table:
-    """The table; without named columns all of them are wanted, which the header has to say."""
-    names = tuple(columns.parts.values())
-    if not names:
-        names = open_table(path, (), delimiter=delimiter, progress=_silent).header
-    return open_table(path, names, delimiter=delimiter, progress=_silent)
+def _tell(
+    before: dict[str, tuple[str, ...]],
+    part: str,
+    place: Place,
+    line: int,
+    row: list[str],
+    problems: Problems,
+) -> None:
+    """Add what a row says of a part to what was said of the item before."""
+    try:
+        several = place.values(row)
+    except ValueError as error:
+        problems.value(line, part, row[place.position], str(error))
+        return
+    before[part] = tuple(dict.fromkeys((*before.get(part, ()), *several)))
+
+
+def _make(
+    values: dict[str, dict[str, tuple[str, ...]]], part: str, made: str, *, file: str
+) -> None:
+    """Replace the cells of a part by what is made from them.
+
+    Raises:
+        InvalidInputError: no item has anything that it could be made from.
+    """
+    cells = {item: told.get(part, ()) for item, told in values.items()}
+    found = made_values(cells, made)
+    if not any(found.values()):
+        shown = next((text for several in cells.values() for text in several), "")
+        raise InvalidInputError(
+            f"{file}: no item has a {made} for {part!r}; the first is {shown[:60]!r}. Is it the "
+            "right column?"
+        )
+    for item, several in found.items():
+        values[item][part] = several
+
+
+def _opened(path: Path, columns: ItemColumns, form: TextForm) -> Table:
+    """The table, with all columns where any is wanted by its place or the header has to say."""
+    spans = any(column.last is not None for column in columns.parts.values())
+    names = [name for column in columns.parts.values() for name in column.wanted()]
+    if spans or not names:
+        names = list(open_table(path, (), form=form, progress=_silent).header)
+    return open_table(path, names, form=form, progress=_silent)
 
 
 def _silent(_done: int, _total: int) -> None:
     """A table of items is short beside the purchases: no bar."""
-
-
-def _plain(name: str) -> str:
-    """A header's category and department by their plain names, whatever the case."""
-    lowered = name.strip().lower()
-    return lowered if lowered in {CATEGORY, DEPARTMENT} else name
-
-
-def _values(cell: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, map(parse_label, cell.split(BAR)))))

@@ -12,10 +12,14 @@ class Problems:
     Args:
         file: name of the file in messages.
         skip: count bad lines and go on, instead of failing.
+
+    Attributes:
+        file: as given.
+        lines: how many bad lines there were.
     """
 
     def __init__(self, file: str, *, skip: bool) -> None:
-        self._file = file
+        self.file = file
         self._skip = skip
         self._shown: list[str] = []
         self._last_line = 0
@@ -54,7 +58,7 @@ class Problems:
         count = f"at least {self.lines} bad lines" if self.lines == MAX_SHOWN else ""
         count = count or f"{self.lines} bad line{'s' if self.lines > 1 else ''}"
         listed = "\n".join(self._shown)
-        raise InvalidInputError(f"{self._file}: {count}; nothing was imported.\n{listed}")
+        raise InvalidInputError(f"{self.file}: {count}; nothing was imported.\n{listed}")
 
     def first(self) -> tuple[str, ...]:
         """What was noted, a line of text each."""

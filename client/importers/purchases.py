@@ -1,207 +1,168 @@
-"""Anybody's purchases, as CSV, JSON or Parquet, into events and an item list."""
+"""Anybody's purchases, as text, JSON or Parquet, into events and an item list."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from client.importers.columns import Columns
+from client.importers.lines import Lines
 from client.importers.problems import Problems
+from client.importers.source import Source
 from client.importers.tables import Progress, open_table
-from client.importers.values import (
-    parse_id,
-    parse_label,
-    parse_price,
-    parse_quantity,
-    parse_time,
-    time_parser,
+from client.importers.times import Clock
+from client.importers.visits import (
+    IndexArray,
+    apart_by_file,
+    follow_on,
+    name_baskets,
+    ranks,
+    refuse_two_meanings,
+    times_in_order,
 )
 from consent.events import Events, StringArray
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
 
-_DAY_SECONDS = 86_400
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "shopper": parse_id,
-    "item": parse_id,
-    "time": parse_time,
-    "basket": parse_id,
-    "quantity": parse_quantity,
-    "price": parse_price,
-    "store": parse_label,
-    "category": parse_label,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Purchases:
-    """What a file held.
+    """What the files held.
 
     Attributes:
-        events: sorted by shopper, time, basket; lines that tie keep the file's order.
-        catalogue: the file's items in text order, level "item".
+        events: sorted by shopper, time, basket; lines that tie keep the files' order.
+        catalogue: the files' items in text order, level "item".
+        clock: what the times are worth.
         skipped: bad lines left out; 0 unless that was asked for.
-        problems: what was wrong with the first of them.
+        below: lines left out because their rating is below the least that counts.
+        ignored: lines left out because their item stands for none.
+        problems: what was wrong with the first of the bad lines.
     """
 
     events: Events
     catalogue: Catalogue
+    clock: Clock
     skipped: int
+    below: int
+    ignored: int
     problems: tuple[str, ...]
 
 
-@dataclass(kw_only=True)
-class _Part:
-    """One part of each line: where it is in a row, how it is read, and its values so far."""
-
-    name: str
-    position: int
-    parse: Callable[[str], Any]
-    known: dict[str, Any] = field(default_factory=dict)
-    values: list[Any] = field(default_factory=list)
-
-    def read(self, text: str) -> Any:
-        """The value of a text; texts that come back are parsed once and share one object."""
-        value = self.known.get(text)
-        if value is None:
-            value = self.known[text] = self.parse(text)
-        return value
-
-
 def read_purchases(
-    path: Path,
+    files: Path | Source,
     columns: Columns,
     *,
     name: str | None = None,
-    delimiter: str | None = None,
     skip_bad: bool = False,
     progress: Progress = lambda _done, _total: None,
 ) -> Purchases:
-    """Read a file of purchase lines.
+    """Read purchase lines.
 
     Args:
-        path: .csv, .tsv or .txt (UTF-8), .json, .jsonl or .ndjson, .parquet or .pq.
+        files: a file with a suffix that ``tables.open_table`` knows, or several and how they are
+            written.
         columns: which column plays which part.
-        name: of the data set; the file's name without its suffix if None.
-        delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
+        name: of the data set; the first file's name without its suffix if None.
         skip_bad: leave bad lines out and count them, instead of failing.
-        progress: told how far reading is.
+        progress: told how far reading is, for each file anew.
 
     Raises:
-        InvalidInputError: the file, its header or some lines are not what they must be; the first
-            20 bad lines are named together with column, value and what was expected.
+        InvalidInputError: a file, its header or some lines are not what they must be; the first
+            20 bad lines are named together with column, value and what was expected. Or the
+            files leave open which visits are one.
         FedcartError: a Parquet file, but pyarrow is not installed.
     """
-    problems = Problems(path.name, skip=skip_bad)
-    wanted = columns.named()
-    table = open_table(path, wanted.values(), delimiter=delimiter, progress=progress)
-    parts = {
-        part: _Part(name=wanted[part], position=position, parse=_PARSERS[part])
-        for part, position in columns.locate(table.header, file=path.name).items()
-    }
-    parts["time"].parse = time_parser(columns.time_format)
-    rows = table.rows
-    if columns.item_separator:
-        rows = _apart(rows, parts["item"].position, columns.item_separator)
-    _read_rows(rows, len(table.header), list(parts.values()), problems)
-    problems.raise_if_any()
-    values = {part: parts[part].values for part in parts}
-    if not values["item"]:
-        raise InvalidInputError(f"{path.name} has a header but no usable line below it.")
+    source = Source.of(files)
+    if source.sequel and columns.clock is not Clock.ORDINAL:
+        raise InvalidInputError(
+            "--sequel is for visits that are numbered anew in each file: it goes with "
+            "--time-format number. Dates put files in order by themselves."
+        )
+    lines, counts, problems = Lines(columns), list[int](), list[Problems]()
+    for path in source.files:
+        problems.append(Problems(path.name, skip=skip_bad))
+        _read(path, source, columns, lines, problems[-1], progress)
+        counts.append(len(lines) - sum(counts))
+    if not len(lines):
+        raise InvalidInputError(f"{source.title}: no usable line{_why_none(lines)}.")
+    file = np.repeat(np.arange(len(counts)), counts)
     return Purchases(
-        events=_events(values),
-        catalogue=_catalogue(name or path.stem, values),
-        skipped=problems.lines,
-        problems=problems.first(),
+        events=_events(lines, file, columns.clock, sequel=source.sequel),
+        catalogue=_catalogue(name or source.name, lines),
+        clock=columns.clock,
+        skipped=sum(found.lines for found in problems),
+        below=lines.below,
+        ignored=lines.ignored,
+        problems=_first(problems),
     )
 
 
-def _apart(
-    rows: Iterable[tuple[int, list[str]]], position: int, separator: str
-) -> Iterator[tuple[int, list[str]]]:
-    """A row for each item of a cell that holds several; empty places between them are skipped."""
-    for line, row in rows:
-        cell = row[position] if position < len(row) else ""
-        items = [item for item in cell.split(separator) if item.strip()]
-        for item in items or [""]:
-            yield line, [*row[:position], item, *row[position + 1 :]]
-
-
-def _read_rows(
-    rows: Iterable[tuple[int, list[str]]], width: int, parts: list[_Part], problems: Problems
+def _read(
+    path: Path,
+    source: Source,
+    columns: Columns,
+    lines: Lines,
+    problems: Problems,
+    progress: Progress,
 ) -> None:
-    """Fill the parts; a line with any bad value adds nothing to them."""
-    for line, row in rows:
-        if len(row) != width:
-            problems.ragged(line, len(row), width)
-            continue
-        try:
-            values = [part.read(row[part.position]) for part in parts]
-        except ValueError:
-            _explain(line, row, parts, problems)
-            continue
-        for part, value in zip(parts, values, strict=True):
-            part.values.append(value)
+    wanted = list(columns.named().values())
+    more = [] if source.baskets is None else [source.baskets.key]
+    table = open_table(path, [*wanted, *more], form=source.form, progress=progress)
+    if source.baskets is not None:
+        table = source.baskets.join(table, wanted, file=path.name)
+    lines.read(table.rows, table.header, problems)
+    problems.raise_if_any()
 
 
-def _explain(line: int, row: list[str], parts: list[_Part], problems: Problems) -> None:
-    """Note every bad value of a line, not just the first."""
-    for part in parts:
-        text = row[part.position]
-        try:
-            part.read(text)
-        except ValueError as error:
-            problems.value(line, part.name, text, str(error))
+def _why_none(lines: Lines) -> str:
+    if lines.below or lines.ignored:
+        return f" ({lines.below:,} below the least rating, {lines.ignored:,} with ignored items)"
+    return " below the header"
 
 
-def _events(values: dict[str, list[Any]]) -> Events:
-    size = len(values["item"])
-    time = np.array(values["time"], dtype=np.int64)
-    basket = _baskets(values)
-    order = np.lexsort((_ranks(basket), time, _ranks(values["shopper"])))
-    quantity = np.array(values.get("quantity", np.ones(size)), dtype=np.float64)
-    price = np.array(values.get("price", np.full(size, np.nan)), dtype=np.float64)
-    return Events(
-        shopper=_texts(values["shopper"])[order],
-        time=time[order],
-        basket=_texts(basket)[order],
-        item=_texts(values["item"])[order],
-        quantity=quantity[order],
-        price=price[order],
-        store=_texts(values.get("store", [""] * size))[order],
+def _first(problems: list[Problems]) -> tuple[str, ...]:
+    """What was noted; with the file where there are several."""
+    return tuple(
+        text if len(problems) == 1 else f"{found.file}, {text.strip()}"
+        for found in problems
+        for text in found.first()
     )
 
 
-def _baskets(values: dict[str, list[Any]]) -> list[str]:
-    """Basket ids that no two shoppers share.
+def _events(lines: Lines, file: IndexArray, clock: Clock, *, sequel: bool) -> Events:
+    size = len(lines)
+    shoppers, items = lines.values("shopper") or [], lines.values("item") or []
+    baskets = lines.values("basket")
+    if sequel and baskets is not None:
+        baskets = apart_by_file(shoppers, baskets, file)
+    time = _times(lines, baskets, file, clock, sequel=sequel)
+    named = name_baskets(shoppers, time, baskets, clock)
+    order = np.lexsort((ranks(named), time, ranks(shoppers)))
+    quantity, price = lines.values("quantity"), lines.values("price")
+    return Events(
+        shopper=_texts(shoppers)[order],
+        time=time[order],
+        basket=_texts(named)[order],
+        item=_texts(items)[order],
+        quantity=(np.ones(size) if quantity is None else np.array(quantity, np.float64))[order],
+        price=(np.full(size, np.nan) if price is None else np.array(price, np.float64))[order],
+        store=_texts(lines.values("store") or [""] * size)[order],
+    )
 
-    Without a basket column: shopper and day. Where shoppers share an id (numbers that begin anew
-    for each, say), all ids get the shopper's in front.
-    """
-    shoppers = values["shopper"]
-    if "basket" not in values:
-        days = [time // _DAY_SECONDS for time in values["time"]]
-        dates = {day: str(np.datetime64(day, "D")) for day in set(days)}
-        pairs = list(zip(shoppers, days, strict=True))
-        names = {pair: f"{pair[0]}/{dates[pair[1]]}" for pair in set(pairs)}
-        return [names[pair] for pair in pairs]
-    baskets: list[str] = values["basket"]
-    owned = list(zip(shoppers, baskets, strict=True))
-    distinct = set(owned)
-    if len(distinct) == len(set(baskets)):
-        return baskets
-    renamed = {pair: f"{pair[0]}/{pair[1]}" for pair in distinct}
-    return [renamed[pair] for pair in owned]
 
-
-def _ranks(texts: list[str]) -> npt.NDArray[np.int64]:
-    """Position of each text in text order."""
-    rank = {text: position for position, text in enumerate(sorted(set(texts)))}
-    return np.fromiter((rank[text] for text in texts), np.int64, len(texts))
+def _times(
+    lines: Lines, baskets: list[str] | None, file: IndexArray, clock: Clock, *, sequel: bool
+) -> IndexArray:
+    shoppers, given = lines.values("shopper") or [], lines.values("time")
+    if given is None:
+        return times_in_order(shoppers, baskets)
+    times = np.array(given, dtype=np.int64)
+    if sequel:
+        return follow_on(shoppers, times, file)
+    if clock is Clock.ORDINAL and file.max():
+        refuse_two_meanings(shoppers, times, baskets, file)
+    return times
 
 
 def _texts(values: list[str]) -> StringArray:
@@ -210,19 +171,21 @@ def _texts(values: list[str]) -> StringArray:
     return column
 
 
-def _catalogue(name: str, values: dict[str, list[Any]]) -> Catalogue:
+def _catalogue(name: str, lines: Lines) -> Catalogue:
     """The items in text order, each with the category that most of its lines name."""
-    items = tuple(sorted(set(values["item"])))
-    labels = values.get("category", [""] * len(values["item"]))
-    counts = Counter(zip(values["item"], labels, strict=True))
+    named = lines.values("item") or []
+    items = tuple(sorted(set(named)))
+    labels = lines.values("category")
     best: dict[str, str] = {}
-    for item, label in sorted(counts, key=lambda pair: (not pair[1], -counts[pair], pair[1])):
-        best.setdefault(item, label)
+    if labels is not None:
+        counts = Counter(zip(named, labels, strict=True))
+        for item, label in sorted(counts, key=lambda pair: (not pair[1], -counts[pair], pair[1])):
+            best.setdefault(item, label)
     return Catalogue(
         name=name,
         level="item",
         items=items,
-        categories=tuple(best[item] for item in items),
+        categories=tuple(best.get(item, "") for item in items),
         departments=("",) * len(items),
         products={},
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,9 +14,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from client.importers.columns import Columns
-from client.importers.item_table import ItemColumns, ItemTable, read_item_table
+from client.importers.item_columns import ItemColumns
+from client.importers.item_table import ItemTable, read_item_table
 from client.importers.purchases import Purchases, read_purchases
+from client.importers.source import Source
 from client.importers.tables import Progress as Report
+from client.importers.text_form import TextForm
+from client.importers.times import DAY_SECONDS, Clock
+from consent.tasks.sensitive import with_flags
 from simulations.population.directory import check_target
 from simulations.population.population import Population
 from simulations.population.silos import MIN_SILO_SHOPPERS, split_clients
@@ -33,6 +38,13 @@ __all__ = [
 ]
 
 
+_CLOCKS = {
+    Clock.WALL: "dates and hours of the shop",
+    Clock.DAYS: "numbered days, no calendar",
+    Clock.ORDINAL: "an order, no dates",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ItemFile:
     """A table that describes the items.
@@ -40,11 +52,13 @@ class ItemFile:
     Attributes:
         path: of the file.
         columns: which column plays which part.
+        form: how a text file is written.
         listed: whether the item list takes up items that nobody bought.
     """
 
     path: Path
     columns: ItemColumns
+    form: TextForm = field(default_factory=TextForm)
     listed: bool = False
 
 
@@ -60,9 +74,12 @@ class ImportSummary:
         items: how many there are in the catalogue.
         baskets: of all shoppers.
         lines: of all baskets.
-        skipped: bad lines of the file that were left out.
-        first: local time of the oldest line, ISO 8601.
-        last: local time of the newest line, ISO 8601.
+        skipped: bad lines of the files that were left out.
+        below: lines left out because their rating is below the least that counts.
+        ignored: lines left out because their item stands for none.
+        clock: "wall", "days" or "ordinal": what the times are worth.
+        first: of the oldest line: local time, ISO 8601; a number where there are no dates.
+        last: of the newest line.
         median_baskets: per shopper.
         silos: stores that stand for at least MIN_SILO_SHOPPERS shoppers.
         devices: shoppers who are clients of their own.
@@ -77,6 +94,9 @@ class ImportSummary:
     baskets: int
     lines: int
     skipped: int
+    below: int
+    ignored: int
+    clock: str
     first: str
     last: str
     median_baskets: float
@@ -90,24 +110,22 @@ class ImportSummary:
 
 
 def import_file(
-    path: Path,
+    files: Path | Source,
     columns: Columns,
     *,
     out: Path,
     name: str | None = None,
-    delimiter: str | None = None,
     skip_bad: bool = False,
     force: bool = False,
     items: ItemFile | None = None,
 ) -> ImportSummary:
-    """Read a CSV, JSON or Parquet file and write it as a data set; progress goes to stderr.
+    """Read text, JSON or Parquet files and write them as a data set; progress goes to stderr.
 
     Args:
-        path: .csv, .tsv or .txt (UTF-8), .json, .jsonl or .ndjson, .parquet or .pq.
+        files: one file, or several and how they are written.
         columns: which column plays which part.
         out: directory to make.
-        name: of the data set; the file's name without its suffix if None.
-        delimiter: of a CSV file; None for a comma, or a tab where the suffix is .tsv.
+        name: of the data set; the first file's name without its suffix if None.
         skip_bad: leave bad lines out and count them, instead of failing.
         force: replace an older data set at ``out``.
         items: a table that describes the items.
@@ -118,14 +136,14 @@ def import_file(
         OSError: the disk refused; nothing is left behind.
     """
     check_target(out, force=force, owned=FILES)
-    table = None if items is None else read_item_table(items.path, items.columns)
-    with _progress(path.name) as report:
-        purchases = read_purchases(
-            path, columns, name=name, delimiter=delimiter, skip_bad=skip_bad, progress=report
-        )
-    population = _population(purchases, path.name)
+    source = Source.of(files)
+    table = None if items is None else read_item_table(items.path, items.columns, form=items.form)
+    with _progress(source.title) as report:
+        purchases = read_purchases(source, columns, name=name, skip_bad=skip_bad, progress=report)
+    population = _population(purchases, source.title)
     if items is not None and table is not None:
         population = _described(population, table, listed=items.listed)
+    population = replace(population, catalogue=with_flags(population.catalogue))
     value = save_population(population, out, columns=columns.named(), force=force)
     return summarise(population, directory=out, value=value, purchases=purchases)
 
@@ -151,17 +169,38 @@ def _progress(label: str) -> Iterator[Report]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _population(purchases: Purchases, file: str) -> Population:
+def _population(purchases: Purchases, files: str) -> Population:
     stores, devices = split_clients(purchases.events)
-    left_out = f" {purchases.skipped} bad lines were left out." if purchases.skipped else ""
     return Population(
         name=purchases.catalogue.name,
-        note=f"Imported from {file}; the item list is what the file names.{left_out}",
+        note=f"Imported from {files}; the item list is what {_said(files)}.{_left_out(purchases)}",
         catalogue=purchases.catalogue,
         events=purchases.events,
         stores=stores,
         devices=devices,
         groups={},
+        clock=purchases.clock,
+    )
+
+
+def _said(files: str) -> str:
+    return "the files name" if " and " in files else "the file names"
+
+
+def _left_out(purchases: Purchases) -> str:
+    counted = (
+        (purchases.skipped, "bad lines were left out"),
+        (purchases.below, "lines were left out because their rating is too low"),
+        (purchases.ignored, "lines were left out because their item stands for none"),
+    )
+    told = "".join(f" {number:,} {what}." for number, what in counted if number)
+    return (
+        told
+        + {
+            Clock.WALL: "",
+            Clock.DAYS: " Its days are numbered; the calendar is not known.",
+            Clock.ORDINAL: " Its times are an order, not dates.",
+        }[purchases.clock]
     )
 
 
@@ -181,8 +220,11 @@ def summarise(
         baskets=len(baskets),
         lines=len(events),
         skipped=purchases.skipped,
-        first=_local(int(events.time.min())),
-        last=_local(int(events.time.max())),
+        below=purchases.below,
+        ignored=purchases.ignored,
+        clock=str(population.clock),
+        first=_shown(int(events.time.min()), population.clock),
+        last=_shown(int(events.time.max()), population.clock),
         median_baskets=float(median(per_shopper.values())),
         silos=len(population.stores),
         devices=len(population.devices),
@@ -190,7 +232,9 @@ def summarise(
     )
 
 
-def _local(seconds: int) -> str:
+def _shown(seconds: int, clock: Clock) -> str:
+    if clock is not Clock.WALL:
+        return f"{seconds / DAY_SECONDS:g}"
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
@@ -205,8 +249,11 @@ def summary_table(summary: ImportSummary) -> Table:
         ("Baskets", f"{summary.baskets:,}"),
         ("Lines", f"{summary.lines:,}"),
         ("Bad lines left out", f"{summary.skipped:,}"),
-        ("First line", summary.first),
-        ("Last line", summary.last),
+        ("Lines left out for a low rating", f"{summary.below:,}"),
+        ("Lines left out for an item that is none", f"{summary.ignored:,}"),
+        ("Times", _CLOCKS[Clock(summary.clock)]),
+        ("First", summary.first),
+        ("Last", summary.last),
         ("Median baskets a shopper", f"{summary.median_baskets:g}"),
         (f"Silos (stores of at least {MIN_SILO_SHOPPERS})", f"{summary.silos:,}"),
         ("Devices", f"{summary.devices:,}"),

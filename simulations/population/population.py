@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from client.importers.times import Clock
 from consent.events import Events
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
@@ -24,6 +25,8 @@ class Population:
         stores: silo id to the shoppers whose home store it is.
         devices: shoppers who are clients of their own.
         groups: shopper to stated group labels (e.g. {"age": "65+"}); may cover only some.
+        clock: what the events' times are worth; a rhythm, weekday or season may be read only from
+            times that have it.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Population:
     stores: Mapping[str, tuple[str, ...]]
     devices: tuple[str, ...]
     groups: Mapping[str, Mapping[str, str]]
+    clock: Clock = Clock.WALL
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from client.importers.times import Clock
 from consent.events import Events, StringArray
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
@@ -35,7 +36,7 @@ _TYPES = {
 def population_hash(population: Population) -> str:
     """Hex SHA-256 of events, catalogue and attributes: the same for the same data from any file.
 
-    Name, note, clients and groups don't enter it.
+    Name, note, clock, clients and groups don't enter it.
     """
     events = population.events
     text = chain.from_iterable(_text_fields(getattr(events, name)) for name in _TEXT)
@@ -96,6 +97,7 @@ def _record(population: Population, value: str, columns: Mapping[str, str]) -> d
         "name": population.name,
         "note": population.note,
         "hash": value,
+        "clock": str(population.clock),
         "columns": dict(columns),
         "counts": {
             "shoppers": len(population.shoppers),
@@ -174,7 +176,18 @@ def _population(record: dict[str, Any], catalogue: Catalogue, events: Events) ->
         stores=stores,
         devices=tuple(sorted(shoppers.difference(inside))),
         groups=_labels(record.get("groups")),
+        clock=_clock(record.get("clock", Clock.WALL)),
     )
+
+
+def _clock(value: object) -> Clock:
+    """What the times are worth; a record that doesn't say is older than the question."""
+    try:
+        return Clock(str(value))
+    except ValueError:
+        raise InvalidInputError(
+            f"{DATASET}: 'clock' is {value!r}; expected one of {', '.join(Clock)}."
+        ) from None
 
 
 def _members(value: object) -> dict[str, tuple[str, ...]]:

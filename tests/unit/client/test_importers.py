@@ -11,6 +11,8 @@ import pytest
 
 from client.importers.columns import Columns
 from client.importers.purchases import Purchases, read_purchases
+from client.importers.source import Source
+from client.importers.text_form import TextForm
 from consent.events import Events
 from crypto.errors import InvalidInputError
 
@@ -47,9 +49,13 @@ def _write(tmp_path: Path, text: str | bytes, name: str = "shop.csv") -> Path:
     return path
 
 
-def _fails(path: Path, columns: Columns = RETAIL, **options: str) -> str:
+def _apart(path: Path, delimiter: str | None) -> Source:
+    return Source(files=(path,), form=TextForm(delimiter=delimiter))
+
+
+def _fails(path: Path, columns: Columns = RETAIL, delimiter: str | None = None) -> str:
     with pytest.raises(InvalidInputError) as caught:
-        read_purchases(path, columns, delimiter=options.get("delimiter"))
+        read_purchases(_apart(path, delimiter), columns)
     return str(caught.value)
 
 
@@ -76,7 +82,7 @@ def test_a_retail_export(tmp_path: Path) -> None:
 
 
 def test_a_loyalty_export_without_baskets(tmp_path: Path) -> None:
-    read = read_purchases(_write(tmp_path, LOYALTY_TEXT), LOYALTY, delimiter=";")
+    read = read_purchases(_apart(_write(tmp_path, LOYALTY_TEXT), ";"), LOYALTY)
     events = read.events
     assert events.basket.tolist() == [
         "c1/2023-05-01",
@@ -112,7 +118,7 @@ def test_parquet_with_its_own_types_gives_the_same(
     path = _write(tmp_path, text)
     parquet = _as_parquet(path, delimiter)
     assert any(not pa.types.is_string(kind) for kind in pq.read_schema(parquet).types)
-    from_csv = read_purchases(path, columns, delimiter=delimiter)
+    from_csv = read_purchases(_apart(path, delimiter), columns)
     from_parquet = read_purchases(parquet, columns)
     _same(from_csv.events, from_parquet.events)
     assert from_csv.catalogue == from_parquet.catalogue
@@ -183,7 +189,7 @@ def test_missing_columns_are_listed_with_the_nearest_name(tmp_path: Path) -> Non
 
 def test_the_wrong_delimiter_is_guessed_at(tmp_path: Path) -> None:
     assert "--delimiter" in _fails(_write(tmp_path, LOYALTY_TEXT), LOYALTY)
-    assert "one character" in _fails(_write(tmp_path, LOYALTY_TEXT), LOYALTY, delimiter=";;")
+    assert "1 to 8 characters" in _fails(_write(tmp_path, LOYALTY_TEXT), LOYALTY, delimiter="")
 
 
 def test_a_bad_line_is_named_with_all_its_bad_values(tmp_path: Path) -> None:

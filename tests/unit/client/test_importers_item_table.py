@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from client.importers.item_table import ItemColumns, ItemTable, read_item_table
+from client.importers.item_columns import ItemColumns
+from client.importers.item_table import ItemTable, read_item_table
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.importers.values import parse_id, parse_label, parse_price, parse_quantity, parse_time
+from client.importers.times import parse_time
+from client.importers.values import parse_id, parse_label, parse_price, parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from client.importers.columns import Columns
-from client.importers.item_table import ItemColumns
+from client.importers.item_columns import ItemColumns
 from crypto.errors import InvalidInputError
 from simulations.population import storage
 from simulations.population.imported import (
