@@ -106,6 +106,37 @@ def make_device(
         ConsentError: the consent service can't be asked, shows another key than the pinned one,
             or refuses.
     """
+
+    def stand(consent: ConsentClient, identity: Ed25519PrivateKey) -> Standing:
+        known = introduce(consent, identity)
+        mine = {SHOPPER: known.shopper}
+        return Standing(kind=ClientKind.DEVICE, shoppers=mine, token=known.token)
+
+    return make_client(path, setup, http, stand)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Standing:
+    """Whom a new client stands for, names with ids, and the bearer token that it keeps."""
+
+    kind: ClientKind
+    shoppers: dict[str, str]
+    token: str
+
+
+def make_client(
+    path: Path,
+    setup: Setup,
+    http: httpx.Client,
+    stand: Callable[[ConsentClient, Ed25519PrivateKey], Standing],
+) -> ClientHome:
+    """Make a client's home, wholly or not at all; ``stand`` is asked last, under its new key.
+
+    Raises:
+        InvalidInputError: ``path`` is taken, or something of the setup is not what it must be.
+        ConsentError: the consent service can't be asked, shows another key than the pinned one,
+            or refuses.
+    """
     cards, catalogue = _read_cards(setup.key_holders), _read_catalogue(setup.catalogue)
     path = path.resolve()
     consent = ConsentClient(http, service_key=setup.consent_key)
@@ -113,15 +144,11 @@ def make_device(
         consent.keys()
         trust = _pin(setup, cards, catalogue, draft=draft, home=path)
         identity = Ed25519PrivateKey.generate()
-        known = introduce(consent, identity)
+        found = stand(consent, identity)
         made = ClientHome.create(
-            draft,
-            kind=ClientKind.DEVICE,
-            identity=identity,
-            shoppers={SHOPPER: known.shopper},
-            trust=trust,
+            draft, kind=found.kind, identity=identity, shoppers=found.shoppers, trust=trust
         )
-        write_secret(made.token_file, known.token.encode())
+        write_secret(made.token_file, found.token.encode())
     return ClientHome.load(path)
 
 

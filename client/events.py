@@ -6,7 +6,7 @@ is one transaction with SQLite's rollback journal: after a crash it happened who
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -46,6 +46,10 @@ _APPLIED = (
     "CREATE TABLE IF NOT EXISTS applied"
     " (name TEXT PRIMARY KEY, changed INTEGER NOT NULL, deleted INTEGER NOT NULL) STRICT"
 )
+_TAKEN = (
+    "CREATE TABLE IF NOT EXISTS taken (shopper TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT"
+)
+_TAKE = "INSERT INTO taken VALUES (?, ?) ON CONFLICT (shopper) DO UPDATE SET until = excluded.until"
 _SET = {
     "item": "item = ?",
     "store": "store = ?",
@@ -121,15 +125,28 @@ class EventStore:
         """Close the file; the store can't be used afterwards."""
         self._connection.close()
 
-    def append(self, events: Events) -> None:
+    def append(self, events: Events, *, until: Mapping[str, int] | None = None) -> None:
         """Add lines, all or none, in any order; a line that is already there is added again.
+
+        Args:
+            events: the lines.
+            until: for whoever imports step by step: up to which moment (Unix seconds, exclusive)
+                each shopper's lines are now here. Written in the same transaction, so that an
+                import that was cut off can be repeated.
 
         Raises:
             InvalidInputError: a quantity is not finite, a price is infinite, or an id is not text
                 that UTF-8 can hold.
             FedcartError: the disk refused; nothing was added.
         """
-        self._write(events, clear=False)
+        self._write(events, clear=False, until=until or {})
+
+    def taken_until(self) -> dict[str, int]:
+        """Up to which moment (Unix seconds, exclusive) each shopper's lines were taken in."""
+        with self._transaction():
+            self._connection.execute(_TAKEN)
+            rows = self._connection.execute("SELECT shopper, until FROM taken").fetchall()
+        return {str(shopper): int(until) for shopper, until in rows}
 
     def replace(self, events: Events) -> int:
         """Put these lines in the place of everything that is there, wholly or not at all.
@@ -140,9 +157,9 @@ class EventStore:
         Raises:
             InvalidInputError, FedcartError: as for ``append``; the store is unchanged.
         """
-        return self._write(events, clear=True)
+        return self._write(events, clear=True, until={})
 
-    def _write(self, events: Events, *, clear: bool) -> int:
+    def _write(self, events: Events, *, clear: bool, until: Mapping[str, int]) -> int:
         _check_numbers(events)
         columns = [getattr(events, name).tolist() for name in _COLUMNS]
         removed = 0
@@ -151,6 +168,9 @@ class EventStore:
                 if clear:
                     removed = self._connection.execute("DELETE FROM events").rowcount
                 self._connection.executemany(_INSERT, zip(*columns, strict=True))
+                if until:
+                    self._connection.execute(_TAKEN)
+                    self._connection.executemany(_TAKE, until.items())
         except (UnicodeEncodeError, sqlite3.IntegrityError) as error:
             raise InvalidInputError(
                 "An id among the events is not text that UTF-8 can hold; nothing was changed."
@@ -179,12 +199,14 @@ class EventStore:
         )
 
     def forget(self, shopper: str) -> int:
-        """Remove and overwrite a shopper's lines.
+        """Remove and overwrite a shopper's lines, and up to when they were taken in.
 
         Returns:
             How many lines there were.
         """
         with self._transaction():
+            self._connection.execute(_TAKEN)
+            self._connection.execute("DELETE FROM taken WHERE shopper = ?", (shopper,))
             return self._connection.execute(
                 "DELETE FROM events WHERE shopper = ?", (shopper,)
             ).rowcount

@@ -2,7 +2,8 @@
 
     client.json       kind, shoppers, addresses and pinned keys
     identity.key      Ed25519 private key, 0600
-    consent.token     a device's: its shopper's bearer token at the consent service, 0600
+    consent.token     a device's: its shopper's bearer token at the consent service, 0600;
+                      a store's: its own, which it registers shoppers with
     events.db         its shoppers' purchases (client/events.py)
     rounds.db         which rounds it has joined, and what each cost whom (client/register.py)
     outbox/           what it sealed for rounds that are open, as sent (client/outbox.py)
@@ -14,6 +15,7 @@ Everything pinned here is never taken from the coordinator.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -195,7 +197,7 @@ class ClientHome:
 
     @property
     def token_file(self) -> Path:
-        """The file with the bearer token of a device's shopper."""
+        """The file with the bearer token of a device's shopper, or a store's own."""
         return self.path / "consent.token"
 
     @property
@@ -263,6 +265,26 @@ class ClientHome:
         """
         home = replace(self, shoppers={self.shopper: identifier})
         _replace(self.token_file, token.encode())
+        _replace(self.path / _SETTINGS, home._settings())
+        return home
+
+    def joined_by(self, shoppers: Mapping[str, str]) -> Self:
+        """Make this store stand for more shoppers, all or none; names with their ids.
+
+        Raises:
+            InvalidInputError: a device's home, or a name or an id that stands for somebody else.
+        """
+        if self.kind is not ClientKind.STORE:
+            raise InvalidInputError(f"{self.path} is a device's home: it stands for one shopper.")
+        names = {identifier: name for name, identifier in self.shoppers.items()}
+        for name, identifier in shoppers.items():
+            if self.shoppers.get(name, identifier) != identifier:
+                raise InvalidInputError(f"{name!r} is known here as another shopper's name.")
+            if names.setdefault(identifier, name) != name:
+                raise InvalidInputError(
+                    f"{name!r}: shopper {identifier} is known here as {names[identifier]!r}."
+                )
+        home = replace(self, shoppers=self.shoppers | dict(shoppers))
         _replace(self.path / _SETTINGS, home._settings())
         return home
 
