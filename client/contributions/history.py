@@ -3,7 +3,7 @@
 Made from ``ConsentedEvents`` alone, so whatever is computed from it used only what was granted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -32,6 +32,11 @@ class History:
             within a basket is known; of an item that a basket has twice, the later place.
         sensitive: whether she granted sensitive product classes for this purpose. Without it no
             item of one is in her history, and none is recommended.
+        time: int64, shape (baskets,): seconds of each basket's first line, where known; the
+            beginning of its day unless ``hour``.
+        hour: whether she granted the time of day.
+        store: where each basket was bought, one entry a basket, empty where unknown; None unless
+            she granted places.
     """
 
     items: int
@@ -39,6 +44,9 @@ class History:
     item: IndexArray
     line: IndexArray | None = None
     sensitive: bool = False
+    time: IndexArray | None = None
+    hour: bool = False
+    store: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"History({self.baskets} baskets)"
@@ -63,12 +71,17 @@ class History:
         basket = basket_numbers(events.events.basket[known])
         entries = basket * len(catalogue) + index[known]
         pairs, last = np.unique(entries[::-1], return_index=True)
+        _, first = np.unique(basket, return_index=True)
+        places = Category.LOCATION in events.categories
         return cls(
             items=len(catalogue),
             basket=pairs // len(catalogue),
             item=pairs % len(catalogue),
             line=entries.size - 1 - last.astype(np.int64),
             sensitive=sensitive,
+            time=events.events.time[known][first],
+            hour=Category.TIME_CONTEXT in events.categories,
+            store=tuple(map(str, events.events.store[known][first])) if places else None,
         )
 
     @property
@@ -102,14 +115,21 @@ class History:
 
     def latest(self, baskets: int) -> "History":
         """The history reduced to its last so many baskets."""
-        keep = self.age < baskets
-        first = max(self.baskets - baskets, 0)
-        return History(
-            items=self.items,
+        return self._between(max(self.baskets - baskets, 0), self.baskets)
+
+    def without_latest(self, baskets: int) -> "History":
+        """The history as it was before its last so many baskets."""
+        return self._between(0, max(self.baskets - baskets, 0))
+
+    def _between(self, first: int, end: int) -> "History":
+        keep = (self.basket >= first) & (self.basket < end)
+        return replace(
+            self,
             basket=self.basket[keep] - first,
             item=self.item[keep],
             line=None if self.line is None else self.line[keep],
-            sensitive=self.sensitive,
+            time=None if self.time is None else self.time[first:end],
+            store=None if self.store is None else self.store[first:end],
         )
 
 
