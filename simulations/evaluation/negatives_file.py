@@ -1,185 +1,141 @@
-"""Given negatives from a file: who competes with whom, in any of the layouts that are about.
+"""Given negatives from a file: who competes with whom, and which item is held out.
 
-A row is a shopper and items, as in
-
-    u1,i7,i3,i9             one shopper a row, ids in cells of their own
-    u1,i7 i3 i9             or together in one cell, between spaces, commas, bars or brackets
-    u1,i7                   or one pair a row, the shopper repeated
-    (u1,i2)<TAB>i7<TAB>i3   with the held-out item beside the shopper (NCF)
-
-with or without a header, between tabs, semicolons or commas; or JSON: an object of shopper to
-items, a list of such rows, or an object a line with the same two or three fields. Where nearly
-every row's first item is one of the shopper's own, it is the held-out item.
+A layout may mark the held-out item (see ``negatives_layouts``). Where none does, but nearly every
+row's first item is one of the shopper's own, that is the held-out item.
 """
 
-import csv
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from client.contributions.history import IndexArray
-from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
 from simulations.evaluation.leave_one_out import LeaveOneOut
 from simulations.evaluation.negatives import Negatives
+from simulations.evaluation.negatives_layouts import Given, given_by
 
 # From this share of rows on, a first item that the shopper has had names the held-out one.
 NAMING_SHARE = 0.9
 # Fewer than this share of known ids means another data set's ids, not a few unsold items.
 KNOWN_SHARE = 0.5
-JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
-_PAIR = re.compile(r"^\((.+?),\s*(.+)\)$")
-_APART = re.compile(r"[\s,;|\[\]]+")
-
-Row = tuple[str, list[str]]
 
 
 def read_negatives(path: Path, split: LeaveOneOut) -> Negatives:
     """Read a file of given negatives for the shoppers and items of a data set.
 
     A negative that the shopper has had is left out, and so is an item that the catalogue does not
-    list, which no model could rank above anything; ``notes`` counts both.
+    list, which no model could rank above anything. Where the file names the held-out items, a
+    shopper whose held-out item is not among her lines is not tested: nothing else may take its
+    place. ``notes`` counts all three, and the shoppers that the data set does not have.
 
     Raises:
         InvalidInputError: no such file, not text, or its ids are not those of the data set.
     """
-    if not path.is_file():
-        raise InvalidInputError(f"There is no file {path}.")
     owned, catalogue = split.owned, split.population.catalogue
     lookup = {item: number for number, item in enumerate(catalogue.items)}
-    merged = _merged(_rows(path, owned), lookup)
-    known = {shopper: items for shopper, items in merged.items() if shopper in owned}
+    merged = given_by(path, is_item=lookup.__contains__, is_shopper=owned.__contains__)
+    known = {shopper: given for shopper, given in merged.items() if shopper in owned}
     if len(known) < KNOWN_SHARE * max(len(merged), 1) or not known:
         raise InvalidInputError(
             f"{path.name} has negatives for {len(merged)} shoppers, and {len(known)} of them are "
             "in the data set: are its ids the ones that were imported?"
         )
-    indices = _indices(known, catalogue, path.name)
-    named = _named(indices, owned)
+    told = _told(known, owned, lookup)
+    if len(told.named) < KNOWN_SHARE * len(told.naming):
+        raise InvalidInputError(
+            f"{path.name} holds out an item of {len(told.naming)} shoppers, and the data set has "
+            f"that line for {len(told.named)} of them: import the held-out lines together with "
+            "the others, as in fedcart data import TRAIN TEST; they stay out of training."
+        )
+    indices = _indices(told.items, lookup, path.name)
     items, hers = {}, 0
     for shopper, given in indices.items():
-        apart = np.setdiff1d(given, owned[shopper])
-        hers += np.unique(given).size - apart.size - (shopper in named)
-        items[shopper] = apart
+        if shopper in told.naming and shopper not in told.named:
+            continue
+        items[shopper] = np.setdiff1d(given, owned[shopper])
+        hers += np.unique(given).size - items[shopper].size
+    unlisted = sum(map(len, told.items.values())) - sum(part.size for part in indices.values())
+    counted = (
+        (len(merged) - len(known), "shoppers of the file of negatives are not in the data set"),
+        (
+            len(told.naming) - len(told.named),
+            "shoppers are not tested: the item that the file holds out is not among their lines",
+        ),
+        (unlisted, "given negatives are not on the item list and were left out"),
+        (hers, "given negatives are items that their shopper had and were left out"),
+    )
     return Negatives(
         items=items,
         origin=f"given by {path.name}",
-        named=named,
-        notes=_notes(merged, known, indices, hers),
+        named=told.named,
+        notes=tuple(f"{number:,} {what}." for number, what in counted if number),
     )
 
 
-def _rows(path: Path, owned: Mapping[str, IndexArray]) -> Iterator[Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path.name} is not UTF-8 text ({error}).") from error
-    if path.suffix.lower() in JSON_SUFFIXES:
-        return _json_rows(text, path.name)
-    return _text_rows(text, owned)
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the file says of the data set's shoppers.
+
+    Attributes:
+        items: ids of each one's negatives.
+        naming: those of whom it says which item is held out.
+        named: the held-out items that are among their lines.
+    """
+
+    items: Mapping[str, list[str]]
+    naming: frozenset[str]
+    named: Mapping[str, int]
 
 
-def _text_rows(text: str, owned: Mapping[str, IndexArray]) -> Iterator[Row]:
-    lines = text.splitlines()
-    first = lines[0] if lines else ""
-    delimiter = next((mark for mark in "\t;," if mark in first), " ")
-    for number, cells in enumerate(csv.reader(lines, delimiter=delimiter)):
-        row = _row([cell.strip() for cell in cells])
-        # A header is the one row that may name no shopper without a word.
-        if row is not None and (number or row[0] in owned):
-            yield row
+def _told(
+    known: Mapping[str, Given], owned: Mapping[str, IndexArray], lookup: Mapping[str, int]
+) -> _Told:
+    """Negatives apart from held-out items, marked as such or by their place."""
+    first = {
+        shopper: given.items[0]
+        for shopper, given in known.items()
+        if given.items and _had(shopper, given.items[0], owned, lookup)
+    }
+    marked = {shopper: given.held for shopper, given in known.items() if given.held is not None}
+    by_place = not marked and len(first) >= NAMING_SHARE * len(known)
+    if by_place:
+        held = {shopper: given.items[0] for shopper, given in known.items() if given.items}
+    else:
+        held = marked
+    return _Told(
+        items={
+            shopper: given.items[1:] if by_place else given.items
+            for shopper, given in known.items()
+        },
+        naming=frozenset(held),
+        named={
+            shopper: lookup[item]
+            for shopper, item in held.items()
+            if _had(shopper, item, owned, lookup)
+        },
+    )
 
 
-def _row(cells: list[str]) -> Row | None:
-    if not any(cells):
-        return None
-    if cells[0].startswith("(") and not cells[0].endswith(")") and len(cells) > 1:
-        cells = [f"{cells[0]},{cells[1]}", *cells[2:]]  # the comma was the pair's own
-    pair = _PAIR.match(cells[0])
-    return (pair[1].strip(), [pair[2].strip(), *cells[1:]]) if pair else (cells[0], cells[1:])
-
-
-def _json_rows(text: str, file: str) -> Iterator[Row]:
-    try:
-        try:
-            values: Any = json.loads(text)
-        except json.JSONDecodeError:
-            values = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
-        raise InvalidInputError(f"{file} is not JSON ({error}).") from error
-    if isinstance(values, dict) and all(isinstance(part, list) for part in values.values()):
-        yield from ((str(shopper), _texts(items)) for shopper, items in values.items())
-        return
-    for value in values if isinstance(values, list) else [values]:
-        cells = list(value.values()) if isinstance(value, dict) else value
-        if not isinstance(cells, list) or len(cells) < 2:
-            raise InvalidInputError(
-                f"{file}: a row is a shopper and her items, not {str(value)[:60]!r}."
-            )
-        yield str(cells[0]), _texts(cells[1:])
-
-
-def _texts(values: Iterable[Any]) -> list[str]:
-    """The ids in nested lists, in their order."""
-    found: list[str] = []
-    for value in values:
-        found += _texts(value) if isinstance(value, list) else [str(value)]
-    return found
-
-
-def _merged(rows: Iterable[Row], lookup: Mapping[str, int]) -> dict[str, list[str]]:
-    """All items of each shopper; a cell that is no item is taken for several."""
-    merged: dict[str, list[str]] = {}
-    for shopper, cells in rows:
-        items = merged.setdefault(shopper, [])
-        for cell in cells:
-            parts = [cell] if cell in lookup else [part for part in _APART.split(cell) if part]
-            items += parts
-    return merged
+def _had(
+    shopper: str, item: str, owned: Mapping[str, IndexArray], lookup: Mapping[str, int]
+) -> bool:
+    return item in lookup and bool((owned[shopper] == lookup[item]).any())
 
 
 def _indices(
-    known: Mapping[str, list[str]], catalogue: Catalogue, file: str
+    told: Mapping[str, list[str]], lookup: Mapping[str, int], file: str
 ) -> dict[str, IndexArray]:
     """Catalogue indices in the file's order, without what the catalogue doesn't list."""
-    lookup = {item: number for number, item in enumerate(catalogue.items)}
     found = {
         shopper: np.array([lookup[item] for item in items if item in lookup], dtype=np.int64)
-        for shopper, items in known.items()
+        for shopper, items in told.items()
     }
-    total, listed = sum(map(len, known.values())), sum(part.size for part in found.values())
+    total, listed = sum(map(len, told.values())), sum(part.size for part in found.values())
     if listed < KNOWN_SHARE * total or not listed:
         raise InvalidInputError(
             f"{file} names {total:,} negatives, and the item list has {listed:,} of them: are its "
             "ids the ones that were imported?"
         )
     return found
-
-
-def _named(indices: Mapping[str, IndexArray], owned: Mapping[str, IndexArray]) -> dict[str, int]:
-    """The held-out items, if the file is one that names them."""
-    named = {
-        shopper: int(items[0])
-        for shopper, items in indices.items()
-        if items.size and (owned[shopper] == items[0]).any()
-    }
-    return named if len(named) >= NAMING_SHARE * len(indices) else {}
-
-
-def _notes(
-    merged: Mapping[str, list[str]],
-    known: Mapping[str, list[str]],
-    indices: Mapping[str, IndexArray],
-    hers: int,
-) -> tuple[str, ...]:
-    unlisted = sum(map(len, known.values())) - sum(items.size for items in indices.values())
-    counted = (
-        (len(merged) - len(known), "shoppers of the file of negatives are not in the data set"),
-        (unlisted, "given negatives are not on the item list and were left out"),
-        (hers, "given negatives are items that their shopper had and were left out"),
-    )
-    return tuple(f"{number:,} {what}." for number, what in counted if number)
