@@ -20,6 +20,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from client.contributions.history import History, IndexArray, basket_numbers
+from client.importers.times import Clock
 from consent.admit import admit
 from consent.events import Events
 from consent.purpose import Category, Purpose
