@@ -162,14 +162,18 @@ def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> 
 
 
 def history_of(population: Population, shopper: str, purpose: Purpose) -> History:
-    """One shopper's history as her device sees it when purchases, and nothing more, are granted."""
+    """One shopper's history as her device sees it when purchases, and nothing more, are granted.
+
+    Times that are an order and no dates don't get into it: no rhythm can be read from them.
+    """
     events = admit(
         population.of(shopper),
         purpose=purpose,
         categories={Category.PURCHASES},
         sensitive_items=population.catalogue.sensitive_products,
     )
-    return History.of(events, population.catalogue)
+    history = History.of(events, population.catalogue)
+    return replace(history, time=None) if population.clock is Clock.ORDINAL else history
 
 
 def runs(shopper: npt.NDArray[np.object_]) -> list[tuple[int, int]]:
