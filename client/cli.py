@@ -4,7 +4,7 @@ import typer
 
 from client.choices_cli import choices, choose, forget, status, sync
 from client.setup_cli import init, pair
-from client.shelf_cli import import_, recommend
+from client.shelf_cli import explain, import_, recommend
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +28,7 @@ app.command()(init)
 app.command()(pair)
 app.command("import")(import_)
 app.command()(recommend)
+app.command()(explain)
 app.command()(choices)
 app.command()(choose)
 app.command()(status)

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from client.choices import Status
 from client.intake import Intake
-from client.shelf import Shelf
+from client.shelf import Shelf, Suggestion
 from consent.answers import Consents
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from crypto.dp.bound import told
@@ -22,6 +22,19 @@ def shelf_table(shelf: Shelf) -> Table:
     table.add_column("Why")
     for place, each in enumerate(shelf.suggestions, start=1):
         table.add_row(str(place), each.item, each.reason)
+    return table
+
+
+def explanation_table(suggestion: Suggestion) -> Table:
+    """The parts of one item's score, strongest first."""
+    why = suggestion.explanation
+    table = Table(title=f"{suggestion.item}: why", caption=why.headline)
+    table.add_column("Because")
+    table.add_column("Points", justify="right")
+    table.add_column("Share", justify="right")
+    for each in why.strongest:
+        table.add_row(each.sentence, f"{each.value:+.4f}", f"{each.share:.0%}")
+    table.add_row("Score", f"{why.score:.4f}", "100%", style="bold")
     return table
 
 

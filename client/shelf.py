@@ -1,38 +1,53 @@
 """A shopper's list, made on her device from released artefacts and her own purchases."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import numpy as np
 
+from client.contributions.history import FloatArray, History
 from client.events import EventStore
 from client.gateway import Gateway
 from client.holds import Holds
 from client.home import ClientHome
-from client.recommender.explain import reason
-from client.recommender.recommend import recommend
+from client.recommender.explanation.counterfactual import Counterfactual, Reranking
+from client.recommender.explanation.explain import Explanation, explain
+from client.recommender.recommend import Recommendation, recommend
 from client.recommender.scores import Model
+from client.releases import newest
 from consent.admit import ConsentedEvents
 from consent.client import ConsentClient
+from consent.notice import Language
 from consent.purpose import Category
-from consent.tasks.artefact import Artefact, decode_artefact
+from consent.tasks.artefact import Artefact
+from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import TaskName
-from crypto.errors import ConsentError, InvalidInputError, WireError
-from crypto.manifest import Manifest
-from crypto.wire import SignedRecord
+from crypto.errors import ConsentError, InvalidInputError
+
+# Where the released artefacts come from; whoever serves many requests keeps them in memory.
+Artefacts = Callable[[], tuple[Artefact, ...]]
+DEFAULT_COUNT: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """One item of the list, and why it is there."""
+    """One item of the list, and why it is there.
+
+    ``counterfactual`` is None where it was not asked for.
+    """
 
     item: str
     category: str
-    score: float
-    reason: str
+    explanation: Explanation
+    counterfactual: Counterfactual | None = None
+
+    @property
+    def reason(self) -> str:
+        """The headline of its explanation."""
+        return self.explanation.headline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,44 +57,144 @@ class Shelf:
     Attributes:
         used: the categories of her data that it was made from, as she granted them.
         artefacts: the released artefacts that went in.
+        language: of its sentences.
     """
 
     suggestions: tuple[Suggestion, ...]
     used: tuple[Category, ...]
     artefacts: tuple[TaskName, ...]
+    catalogue: Catalogue
+    language: Language
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
         return {
-            "recommendations": [asdict(each) for each in self.suggestions],
+            "recommendations": [self.suggestion_json(each) for each in self.suggestions],
             "used": list(self.used),
             "artefacts": list(self.artefacts),
         }
 
+    def suggestion_json(self, suggestion: Suggestion) -> dict[str, Any]:
+        """One item with its parts, and its counterfactual where there is one."""
+        why = suggestion.explanation.to_json()
+        line = {
+            "item": suggestion.item,
+            "category": suggestion.category,
+            "score": why["score"],
+            "reason": why["headline"],
+            "parts": why["parts"],
+        }
+        if suggestion.counterfactual is not None:
+            told = suggestion.counterfactual.to_json(self.catalogue, self.language)
+            line["counterfactual"] = told
+        return line
 
-def make_shelf(home: ClientHome, releases: Path, http: httpx.Client, *, count: int) -> Shelf:
+
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """What a list is made from: her consented purchases and the artefacts. Made by ``take_stock``.
+
+    Guarantee: consent stood when it was made; use it for one answer and let it go.
+    """
+
+    events: ConsentedEvents
+    model: Model
+    artefacts: tuple[TaskName, ...]
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The public item list."""
+        return self.model.catalogue
+
+    def shelf(
+        self, *, count: int, language: Language = Language.EN, counterfactuals: bool = False
+    ) -> Shelf:
+        """The list, with a counterfactual for each item where they are asked for."""
+        ranked = recommend(self.model, self.events, count=count)
+        reranking = self._reranking(count)
+        return Shelf(
+            suggestions=tuple(
+                self._suggestion(each, language, reranking if counterfactuals else None)
+                for each in ranked
+            ),
+            used=tuple(sorted(self.events.categories)),
+            artefacts=self.artefacts,
+            catalogue=self.catalogue,
+            language=language,
+        )
+
+    def explained(self, item: str, *, count: int, language: Language = Language.EN) -> Shelf:
+        """The shelf with one item alone, with its counterfactual.
+
+        Raises:
+            InvalidInputError: the item list has no such item, or it is not recommended.
+        """
+        place = self.catalogue.items.index(item) if item in self.catalogue.items else -1
+        if place < 0:
+            raise InvalidInputError(f"The retailer's list has no item {item!r}.")
+        everything = recommend(self.model, self.events, count=len(self.catalogue))
+        found = next((each for each in everything if each.item == place), None)
+        if found is None:
+            raise InvalidInputError(f"{item!r} is not recommended at all: nothing speaks for it.")
+        return Shelf(
+            suggestions=(self._suggestion(found, language, self._reranking(count)),),
+            used=tuple(sorted(self.events.categories)),
+            artefacts=self.artefacts,
+            catalogue=self.catalogue,
+            language=language,
+        )
+
+    def _suggestion(
+        self, recommendation: Recommendation, language: Language, reranking: Reranking | None
+    ) -> Suggestion:
+        return Suggestion(
+            item=self.catalogue.items[recommendation.item],
+            category=self.catalogue.categories[recommendation.item],
+            explanation=explain(recommendation, self.catalogue, language),
+            counterfactual=None if reranking is None else reranking.counterfactual(recommendation),
+        )
+
+    def _reranking(self, count: int) -> Reranking:
+        return Reranking(
+            events=self.events, catalogue=self.catalogue, score=self._score, count=count
+        )
+
+    def _score(self, history: History) -> FloatArray:
+        return np.where(self.model.may_list(history), self.model.scores(history).total, 0.0)
+
+
+def make_shelf(
+    home: ClientHome,
+    releases: Path,
+    http: httpx.Client,
+    *,
+    count: int = DEFAULT_COUNT,
+    language: Language = Language.EN,
+    counterfactuals: bool = False,
+) -> Shelf:
     """Recommend, if she agrees to it at this moment.
 
     Raises:
         ConsentError: she doesn't, or the consent service can't say; her purchases are not read.
         InvalidInputError: no usable artefact in ``releases``, or no purchases on this device.
     """
+    stock = take_stock(home, http, lambda: newest(releases, home.trust.coordinator_key))
+    return stock.shelf(count=count, language=language, counterfactuals=counterfactuals)
+
+
+def take_stock(home: ClientHome, http: httpx.Client, artefacts: Artefacts) -> Stock:
+    """What lists are made from, if she agrees to it at this moment.
+
+    Raises:
+        ConsentError: she doesn't, or the consent service can't say; her purchases are not read.
+        InvalidInputError: no usable artefact, or no purchases on this device.
+    """
     events = _personal_events(home, http)
-    catalogue = home.trust.load_catalogue()
-    artefacts = newest(releases, home.trust.coordinator_key)
-    model = Model.of(catalogue, artefacts)
-    return Shelf(
-        suggestions=tuple(
-            Suggestion(
-                item=catalogue.items[each.item],
-                category=catalogue.categories[each.item],
-                score=each.score,
-                reason=reason(each, catalogue),
-            )
-            for each in recommend(model, events, count=count)
-        ),
-        used=tuple(sorted(events.categories)),
-        artefacts=tuple(artefact.task for artefact in artefacts),
+    released = artefacts()
+    return Stock(
+        events=events,
+        model=Model.of(home.trust.load_catalogue(), released),
+        artefacts=tuple(artefact.task for artefact in released),
     )
 
 
@@ -97,45 +212,3 @@ def _personal_events(home: ClientHome, http: httpx.Client) -> ConsentedEvents:
             )
     except ConsentError as error:
         raise ConsentError(f"Nothing is recommended without consent. {error}") from error
-
-
-def newest(folder: Path, coordinator: Ed25519PublicKey) -> tuple[Artefact, ...]:
-    """The newest released artefact of each task anywhere in a folder.
-
-    A release is as old as its signed manifest says, or its file where none lies beside it.
-
-    Raises:
-        InvalidInputError: there is none, one is malformed, or a manifest is not the coordinator's.
-    """
-    files = sorted(_artefact_files(folder), key=lambda file: _opened_at(file, coordinator))
-    if not files:
-        raise InvalidInputError(f"There is no artefact.json in {folder} or the folders in it.")
-    found = {artefact.task: artefact for artefact in map(_decode, files)}
-    return tuple(found[task] for task in TaskName if task in found)
-
-
-def _artefact_files(folder: Path) -> Iterator[Path]:
-    """Every artefact.json, but for those of unfinished releases (hidden folders)."""
-    for file in sorted(folder.rglob("artefact.json")):
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts):
-            yield file
-
-
-def _opened_at(file: Path, coordinator: Ed25519PublicKey) -> float:
-    manifest = file.with_name("manifest.json")
-    if not manifest.is_file():
-        return file.stat().st_mtime
-    try:
-        record = SignedRecord.from_bytes(manifest.read_bytes())
-        return float(Manifest.verify(record, coordinator).opens)
-    except WireError as error:
-        raise InvalidInputError(
-            f"{manifest} is not of this device's federation: {error}"
-        ) from error
-
-
-def _decode(file: Path) -> Artefact:
-    try:
-        return decode_artefact(file.read_bytes())
-    except WireError as error:
-        raise InvalidInputError(f"{file} is no released artefact: {error}") from error

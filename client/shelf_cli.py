@@ -1,4 +1,4 @@
-"""The commands ``fedcart device import`` and ``recommend``: her purchases, and what they give."""
+"""The commands ``fedcart device import``, ``recommend`` and ``explain``."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-from client.options_cli import HomeOption, JsonOption
+from client.options_cli import HomeOption, JsonOption, ReleasesOption
+from consent.notice import Language
+
+CountOption = Annotated[int, typer.Option(min=1, help="How many items.")]
+LanguageOption = Annotated[Language, typer.Option(help="Of the reasons.")]
 
 
 def import_(
@@ -60,16 +64,9 @@ def import_(
 
 def recommend(
     home: HomeOption,
-    releases: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR",
-            exists=True,
-            file_okay=False,
-            help="Released artefacts: a coordinator's releases folder, or any with artefact.json.",
-        ),
-    ],
-    count: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
+    releases: ReleasesOption,
+    count: CountOption = 10,
+    language: LanguageOption = Language.EN,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,10 +82,53 @@ def recommend(
     from client.shelf import make_shelf
 
     loaded = ClientHome.load(home)
-    shelf = make_shelf(loaded, releases, connect(loaded.trust.consent_url), count=count)
+    shelf = make_shelf(
+        loaded,
+        releases,
+        connect(loaded.trust.consent_url),
+        count=count,
+        language=language,
+        counterfactuals=as_json,
+    )
     if as_json:
         typer.echo(json.dumps(shelf.to_json()))
         return
     console = Console()
     console.print(shelf_table(shelf))
     console.print(f"Made from your {', '.join(shelf.used)} and {', '.join(shelf.artefacts)}.")
+
+
+def explain(
+    item: Annotated[str, typer.Argument(help="An item of the retailer's list.")],
+    home: HomeOption,
+    releases: ReleasesOption,
+    count: CountOption = 10,
+    language: LanguageOption = Language.EN,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain an item: every part of its score, and without which purchases it would be gone.
+
+    The parts add up to the score exactly. Nothing leaves the device, and nobody else's purchases
+    are in it.
+    """
+    from rich.console import Console
+
+    from client.connection import connect
+    from client.display import explanation_table
+    from client.home import ClientHome
+    from client.releases import newest
+    from client.shelf import take_stock
+
+    loaded = ClientHome.load(home)
+    http = connect(loaded.trust.consent_url)
+    stock = take_stock(loaded, http, lambda: newest(releases, loaded.trust.coordinator_key))
+    shelf = stock.explained(item, count=count, language=language)
+    (found,) = shelf.suggestions
+    if as_json:
+        typer.echo(json.dumps(shelf.suggestion_json(found)))
+        return
+    console = Console()
+    console.print(explanation_table(found))
+    if found.counterfactual is not None:
+        console.print(found.counterfactual.sentence(shelf.catalogue, language))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from client.contributions.history import History
-from client.recommender.explain import reason
+from client.recommender.explanation.explain import reason
 from client.recommender.recommend import recommend
 from client.recommender.scores import Model
 from consent.admit import admit

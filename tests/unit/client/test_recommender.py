@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from client.contributions.history import History
-from client.recommender.explain import reason
+from client.recommender.explanation.explain import reason
 from client.recommender.recommend import PartKind, Recommendation, rank, recommend
-from client.recommender.scores import Model
+from client.recommender.scores import Model, Source
 from client.recommender.settings import Settings
 from consent.purpose import Purpose
 from consent.tasks.artefact import decode_artefact
@@ -99,8 +99,8 @@ def test_the_closed_form_written_out() -> None:
 
 def test_lift_and_affinity_leave_bought_items_alone() -> None:
     scores = FULL.scores(history("ac", "bd"))
-    assert not scores.pairing[:4].any()
-    assert not scores.affinity[:4].any()
+    assert not scores.of(Source.PAIRING)[:4].any()
+    assert not scores.of(Source.AFFINITY)[:4].any()
 
 
 def test_an_empty_history_gets_what_is_popular() -> None:
@@ -118,7 +118,7 @@ def test_without_artefacts_only_what_was_bought_is_recommended() -> None:
 
 @pytest.mark.parametrize("given_one", [OVERALL, RECENT])
 def test_one_popularity_stands_in_for_the_other(given_one: PopularityArtefact) -> None:
-    crowd = Model.of(CATALOGUE, [given_one]).scores(history("ab")).popularity
+    crowd = Model.of(CATALOGUE, [given_one]).scores(history("ab")).of(Source.POPULARITY)
     assert crowd == pytest.approx(3 * given_one.scores)
 
 

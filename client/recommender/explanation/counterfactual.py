@@ -1,0 +1,156 @@
+"""What would have to be missing for an item not to be listed, found by ranking again without it.
+
+Guarantee: true as stated. Each answer was computed by the recommender itself from the shopper's
+events without the purchases that are named; nothing is estimated from the parts of the score.
+Bounded: at most ``MOST`` of her own items are taken away together, out of ``TRIED`` candidates, so
+an item costs at most ``MOST * TRIED + MOST`` rankings. The set is built greedily, the item whose
+absence sets it back furthest first, and then thinned: none in it is there without need.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from client.contributions.history import FloatArray, History
+from client.recommender.explanation.explain import WORDINGS, names_of
+from client.recommender.recommend import Recommendation
+from consent.admit import ConsentedEvents, admit
+from consent.notice import Language
+from consent.tasks.catalogue import Catalogue
+
+MOST: Final = 3
+TRIED: Final = 12
+# The kinds of parts whose evidence is items of hers.
+_NAMES_ITEMS: Final = frozenset({"paired", "content"})
+
+# A shopper's history to the scores of all items; an item that may not be listed has none above 0.
+Scorer = Callable[[History], FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counterfactual:
+    """Where an item would stand without some of her purchases.
+
+    Attributes:
+        item: which one.
+        removed: her own items whose purchases were left out; none where no few decide.
+        place: its place then, 1 the best; None where it would not be recommended at all.
+        listed: whether it would still be on a list of this length.
+    """
+
+    item: int
+    removed: tuple[int, ...]
+    place: int | None
+    listed: bool
+
+    def to_json(self, catalogue: Catalogue, language: Language = Language.EN) -> dict[str, Any]:
+        """In words, with what was removed by name."""
+        return {
+            "without": list(names_of(self.removed, catalogue, WORDINGS[language])),
+            "place": self.place,
+            "listed": self.listed,
+            "sentence": self.sentence(catalogue, language),
+        }
+
+    def sentence(self, catalogue: Catalogue, language: Language = Language.EN) -> str:
+        """The answer in one sentence."""
+        said = WORDINGS[language]
+        if not self.removed:
+            return said.sentence([said.undecided()])
+        own = self.removed == (self.item,)
+        condition = said.without(names_of(self.removed, catalogue, said), own=own)
+        if self.place is None:
+            outcome = said.would_be_gone()
+        else:
+            outcome = said.would_stand(self.place, listed=self.listed)
+        return said.conditional(condition, outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reranking:
+    """One shopper's list, which can be made again without some of her purchases."""
+
+    events: ConsentedEvents
+    catalogue: Catalogue
+    score: Scorer
+    count: int
+
+    def counterfactual(self, recommendation: Recommendation) -> Counterfactual:
+        """The few purchases of hers without which an item would not be listed."""
+        item = recommendation.item
+        removed: tuple[int, ...] = ()
+        place = self.place(item, removed)
+        candidates = self._candidates(recommendation)
+        while self.listed(place) and len(removed) < MOST and candidates:
+            tried = {each: self.place(item, (*removed, each)) for each in candidates}
+            best = max(candidates, key=lambda each: _depth(tried[each]))
+            if _depth(tried[best]) <= _depth(place):
+                break
+            removed, place = (*removed, best), tried[best]
+            candidates = [each for each in candidates if each != best]
+        if self.listed(place):  # what moves it within the list is told too
+            return Counterfactual(item=item, removed=removed, place=place, listed=True)
+        return self._thinned(item, removed)
+
+    def _thinned(self, item: int, removed: tuple[int, ...]) -> Counterfactual:
+        for each in removed[:-1]:
+            fewer = tuple(other for other in removed if other != each)
+            if not self.listed(self.place(item, fewer)):
+                removed = fewer
+        return Counterfactual(
+            item=item, removed=removed, place=self.place(item, removed), listed=False
+        )
+
+    def place(self, item: int, removed: Iterable[int]) -> int | None:
+        """An item's place without some purchases, 1 the best; None where it is not recommended.
+
+        Ties go to the item listed first, as on the list.
+        """
+        scores = self.score(self.without(removed))
+        own = scores[item]
+        if not own > 0:
+            return None
+        return 1 + int(np.sum(scores > own)) + int(np.sum(scores[:item] == own))
+
+    def listed(self, place: int | None) -> bool:
+        """Whether a place is on the list."""
+        return place is not None and place <= self.count
+
+    def without(self, removed: Iterable[int]) -> History:
+        """Her history as if she had never bought some items."""
+        keep = ~np.isin(self._index, list(removed))
+        events = admit(
+            self.events.events.take(keep),
+            purpose=self.events.purpose,
+            categories=self.events.categories,
+            sensitive_items=self.catalogue.sensitive_products,
+        )
+        return History.of(events, self.catalogue)
+
+    @cached_property
+    def _index(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return self.catalogue.indices(self.events.events.item)
+
+    def _candidates(self, recommendation: Recommendation) -> list[int]:
+        """Her own items that may matter: the item, what speaks for it, its category, the rest."""
+        item = recommendation.item
+        counts = np.bincount(self._index[self._index >= 0], minlength=len(self.catalogue))
+        own = [int(each) for each in np.argsort(-counts, kind="stable") if counts[each] > 0]
+        if item in own:
+            return [item]  # without its own purchases it is another question
+        category = self.catalogue.categories[item]
+        named = [
+            each
+            for part in recommendation.parts
+            if part.kind in _NAMES_ITEMS
+            for each in part.evidence
+        ]
+        alike = [each for each in own if category and self.catalogue.categories[each] == category]
+        return list(dict.fromkeys([*named, *alike, *own]))[:TRIED]
+
+
+def _depth(place: int | None) -> float:
+    return float("inf") if place is None else place
