@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from client import notice
+from client.app_tokens import end_all_tokens
 from client.erasing import copies_of, erase_purchases
 from client.events import EventStore
 from client.home import ClientHome
@@ -94,6 +95,7 @@ def forget(home: ClientHome, http: httpx.Client) -> Forgotten:
     copies = copies_of(home, home.shoppers[home.shopper])
     for file in copies:
         file.unlink(missing_ok=True)
+    end_all_tokens(home)
     home.token_file.unlink()
     return Forgotten(withdrawn=given, lines=lines, files=len(copies))
 

@@ -136,3 +136,11 @@ def _disk(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, TypeError, WireError) as error:
         raise RoundError(f"{path} can't be written or read ({error}); nothing is sent.") from error
+
+
+def waiting_bytes(folder: Path, context: str) -> int | None:
+    """How many sealed bytes wait in an outbox for a round that is open; None where none do."""
+    try:
+        return (folder / context / "sealed").stat().st_size
+    except OSError:
+        return None

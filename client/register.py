@@ -181,3 +181,15 @@ def joined_rounds(path: Path) -> list[tuple[str, str, float | None]]:
     finally:
         db.close()
     return [(str(task), str(round_id), epsilon) for task, round_id, epsilon in rows]
+
+
+def joined_contexts(path: Path) -> dict[tuple[str, str], str]:
+    """The context under which each round was joined, by (task, round)."""
+    if not path.is_file():
+        return {}
+    db = sqlite3.connect(path, timeout=30)
+    try:
+        rows = db.execute("SELECT task, round, context FROM joined").fetchall()
+    finally:
+        db.close()
+    return {(str(task), str(round_id)): str(context) for task, round_id, context in rows}
