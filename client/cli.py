@@ -5,6 +5,7 @@ import typer
 from client.choices_cli import choices, choose, forget, status, sync
 from client.setup_cli import init, pair
 from client.shelf_cli import explain, import_, recommend
+from client.state_cli import state
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +32,7 @@ app.command()(recommend)
 app.command()(explain)
 app.command()(choices)
 app.command()(choose)
+app.command()(state)
 app.command()(status)
 app.command()(forget)
 app.command()(sync)

@@ -9,6 +9,7 @@ from pathlib import Path
 from client.events import EventStore
 from client.home import ClientHome
 from client.personal_export import exports_of
+from client.statements import statement_files
 
 
 def erase_purchases(home: ClientHome) -> int:
@@ -29,8 +30,9 @@ def erase_purchases(home: ClientHome) -> int:
 
 
 def copies_of(home: ClientHome, identifier: str) -> list[Path]:
-    """The files with a shopper's data that a client made: her exports, and what it derived."""
-    return [*exports_of(home, identifier), *derived_files(home, identifier)]
+    """A shopper's files beside her purchases: exports, what was derived, what she stated."""
+    files = (exports_of, derived_files, statement_files)
+    return [path for found in files for path in found(home, identifier)]
 
 
 def derived_files(home: ClientHome, identifier: str) -> list[Path]:

@@ -17,9 +17,8 @@ from client.home import ClientHome, Trust
 from client.outbox import Contribution, Outbox
 from client.protect import protect
 from client.register import Cap, Charge, charge, enter_round
+from client.statements import stated_for
 from consent.client import ConsentClient
-from consent.purpose import Purpose
-from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.task import Task, parse_task
 from crypto.acceptance import check_accepts
@@ -140,7 +139,7 @@ def contribute(
         gateway = Gateway(store, consent, home.trust.load_catalogue(), holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
-            _contributions(gateway, grants, task, home.trust.load_catalogue(), manifest.plan, rng),
+            _contributions(gateway, grants, task, home, manifest.plan, rng),
             plan=manifest.plan,
             context=context,
             scheme=scheme,
@@ -214,11 +213,14 @@ def _contributions(
     gateway: Gateway,
     grants: Sequence[ShopperGrant],
     task: Task,
-    catalogue: Catalogue,
+    home: ClientHome,
     plan: PrivacyPlan,
     rng: SecureRandom,
 ) -> Iterator[RawUpdate]:
     """Each shopper's vector, or zeros where her private coin leaves her out of this round."""
-    for events in gateway.hand_over(grants, Purpose.TRAIN):
-        values = contribution_of(task, events, catalogue)
+    catalogue = home.trust.load_catalogue()
+    handed = gateway.hand_over(grants, REQUIRED_PURPOSE[task.name])
+    for item, events in zip(grants, handed, strict=True):
+        stated = stated_for(task, events, home, item.shopper)
+        values = contribution_of(task, events, catalogue, groups=stated)
         yield RawUpdate(values if coin(plan, rng=rng) else np.zeros_like(values))

@@ -17,6 +17,7 @@ import numpy as np
 from client.events import EventStore
 from client.home import ClientHome
 from client.register import joined_rounds
+from client.statements import read_statements
 from consent.events import Events
 from consent.receipt import moment
 from consent.rights.archive import guarded
@@ -96,7 +97,9 @@ def _files(home: ClientHome, shopper: str, events: Events, held: list[str]) -> d
         for task, round_id, epsilon in joined_rounds(home.register)
     ]
     lines = _lines(events)
+    stated = read_statements(home, home.shoppers[shopper])
     return {
+        "statements.json": _json({} if stated is None else stated.to_json()),
         "purchases.json": _json(lines),
         "purchases.csv": _csv(lines),
         "rounds.json": _json(rounds),

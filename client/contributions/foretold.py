@@ -88,7 +88,7 @@ def foretell(
     last = history.age == 0
     wanted = np.zeros(history.items, dtype=bool)
     wanted[history.item[last]] = True
-    before = without_last(history)
+    before = history.without_latest(1)
     model = Model.of(catalogue, artefacts)
     return Foretold(
         length=length,
@@ -104,20 +104,7 @@ def best(scores: FloatArray, length: int) -> IndexArray:
     return order[scores[order] > 0].astype(np.int64)
 
 
-def without_last(history: History) -> History:
-    """The history as it was before its last basket."""
-    kept = history.age > 0
-    return History(
-        items=history.items,
-        basket=history.basket[kept],
-        item=history.item[kept],
-        line=None if history.line is None else history.line[kept],
-        sensitive=history.sensitive,
-    )
-
-
 def _late_enough(history: History, not_before: int | None) -> bool:
     if not_before is None:
         return True
-    time = getattr(history, "time", None)
-    return time is not None and int(time[-1]) >= not_before
+    return history.time is not None and int(history.time[-1]) >= not_before
