@@ -2,8 +2,12 @@
 
 A column is the path of names to a value, as in ``basket.items.id``. Where the path runs through a
 list, every entry becomes a row of its own with the same other values: a basket with five items is
-five lines. In a map such as ``{"c1": [["milk", "tea"], ["milk"]]}`` the columns are ``key`` (c1),
-``position`` (0, 1, … within the key's list) and, for plain entries, ``value``.
+five lines. A list of lists or of objects numbers its entries in a column ``PATH.position``, from 0.
+
+In a map such as ``{"c1": [["milk", "tea"], ["milk"]]}`` the columns are ``key`` (c1), ``position``
+(0, 1, … within the key's list) and, for plain entries, ``value``. In a map of maps to lists, such
+as ``{"c1": {"2024-03-01": ["milk"]}}``, they are ``key``, ``inner`` and ``value``; a map of other
+objects is a list of them, each with its ``key``.
 """
 
 import json
@@ -17,7 +21,7 @@ from crypto.errors import InvalidInputError
 Row = dict[str, str]
 LINE_SUFFIXES = (".jsonl", ".ndjson")
 JSON_SUFFIXES = (*LINE_SUFFIXES, ".json")
-KEY, POSITION, VALUE = "key", "position", "value"
+KEY, INNER, POSITION, VALUE = "key", "inner", "position", "value"
 _HEADER_RECORDS = 1_000
 _MOST_ROWS = 100_000
 _PROGRESS_RECORDS = 8_192
@@ -87,14 +91,28 @@ def _line_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _map_records(whole: dict[str, Any], file: str) -> Iterator[dict[str, Any]]:
+    if whole and all(isinstance(entries, dict) for entries in whole.values()):
+        yield from _object_records(whole)
+        return
     for key, entries in whole.items():
         if not isinstance(entries, list):
             raise InvalidInputError(
-                f"{file}: {key!r} maps to {str(entries)[:40]!r}; a map has a list for each key."
+                f"{file}: {key!r} maps to {str(entries)[:40]!r}; a map has a list for each key, or "
+                "an object for each."
             )
         for position, entry in enumerate(entries):
             record = entry if isinstance(entry, dict) else {VALUE: entry}
             yield {KEY: key, POSITION: position, **record}
+
+
+def _object_records(whole: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Objects of a map: each a record with its key, or a record for each list inside."""
+    plain = all(isinstance(part, list) for parts in whole.values() for part in parts.values())
+    for key, parts in whole.items():
+        if plain:
+            yield from ({KEY: key, INNER: inner, VALUE: part} for inner, part in parts.items())
+        else:
+            yield {KEY: key, **parts}
 
 
 def _text(data: bytes, file: str, line: int | None) -> str:
@@ -121,16 +139,30 @@ def _paths(value: Any, prefix: str) -> Iterable[str]:
         for name, part in value.items():
             yield from _paths(part, f"{prefix}.{name}" if prefix else name)
     elif isinstance(value, list):
+        if prefix and _numbers(value):
+            yield f"{prefix}.{POSITION}"
         for part in value:
             yield from _paths(part, prefix)
     elif prefix:
         yield prefix
 
 
+def _numbers(value: list[Any]) -> bool:
+    """Whether a list's entries are numbered: lists or objects, not plain values."""
+    return any(isinstance(part, list | dict) for part in value)
+
+
 def _rows(value: Any, prefix: str, wanted: set[str]) -> list[Row]:
     """Every combination of the lists' entries, for the wanted columns below a path."""
     if isinstance(value, list):
-        return [row for part in value for row in _rows(part, prefix, wanted)]
+        place = f"{prefix}.{POSITION}"
+        if place not in wanted or not _numbers(value):
+            return [row for part in value for row in _rows(part, prefix, wanted)]
+        return [
+            {place: str(number)} | row
+            for number, part in enumerate(value)
+            for row in _rows(part, prefix, wanted)
+        ]
     if not isinstance(value, dict):
         return [{prefix: _cell(value)}]
     rows: list[Row] = [{}]

@@ -17,6 +17,7 @@ from consent.cli import app as consent_app
 from crypto.keyholder.cli import app as keyholder_app
 from server.cli import app as coordinator_app
 from simulations.cli import app as research_app
+from tests.unit.simulations import layouts
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -85,6 +86,19 @@ def test_the_first_try_of_the_readme_runs(tmp_path: Path) -> None:
     assert (tmp_path / "first" / "metrics.json").is_file()
     page = (tmp_path / "first" / "report.html").read_text()
     assert page.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("data", layouts.commands())
+def test_the_layouts_of_the_data_page_run(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for make in (*layouts.RATINGS.values(), *layouts.LOGS.values()):
+        make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for words in layouts.commands()[data]:
+        result = CliRunner().invoke(research_app, words)
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / data / "dataset.json").is_file()
 
 
 def test_the_figures_of_the_readme_are_those_of_the_recorded_run() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from client.importers.columns import Columns
 from client.importers.purchases import Purchases, read_purchases
-from client.importers.times import time_parser
+from client.importers.times import Clock, time_parser
 from crypto.errors import InvalidInputError
 
 CSV = """\
@@ -174,3 +174,29 @@ def test_times_in_other_forms(form: str | None, text: str, seconds: int) -> None
 def test_times_in_other_forms_that_are_refused(form: str, text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         time_parser(form)(text)
+
+
+NUMBERED = Columns(shopper="who", item="visits", time="visits.position", time_format="number")
+INNER = Columns(shopper="key", item="value", time="inner", time_format="number")
+OWN = Columns(shopper="key", item="visits", time="visits.position", time_format="number")
+
+
+@pytest.mark.parametrize(
+    ("value", "columns"),
+    [
+        ([{"who": "c1", "visits": [["milk", "tea"], ["milk"]]}], NUMBERED),
+        ({"c1": {"0": ["milk", "tea"], "1": ["milk"]}}, INNER),
+        ({"c1": {"visits": [["milk", "tea"], ["milk"]], "age": 30}}, OWN),
+        (
+            [{"who": "c1", "visits": [{"position": 0, "of": ["milk", "tea"]}, {"of": ["milk"]}]}],
+            Columns(shopper="who", item="visits.of", time="visits.position", time_format="number"),
+        ),
+    ],
+)
+def test_lists_without_dates_number_themselves(
+    tmp_path: Path, value: object, columns: Columns
+) -> None:
+    found = read(tmp_path, "visits.json", json.dumps(value), columns)
+    assert found.events.item.tolist() == ["milk", "tea", "milk"]
+    assert found.events.basket.tolist() == ["c1/0", "c1/0", "c1/1"]
+    assert found.clock is Clock.ORDINAL
