@@ -8,7 +8,7 @@ DEMO_STAMP := .venv/.demo-$(WANTED)
 TEST_STAMP := .venv/.test-$(WANTED)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 EDITABLE := --config-settings editable_mode=compat --editable
-FAMILIES := wire message bundle upload sealed
+FAMILIES := wire message bundle upload sealed import
 export FLWR_TELEMETRY_ENABLED = 0
 export FLWR_DISABLE_UPDATE_CHECK = 1
 export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION = 1
@@ -61,6 +61,7 @@ $(DEMO_STAMP): | $(BIN)/python
 
 $(TEST_STAMP): | $(BIN)/python
 	@echo "Installing what the tests need into .venv (a minute or two) ..."
+	$(PIP) torch # by itself: with other packages' wishes pip may take a build with CUDA
 	$(PIP) $(EDITABLE) ".[dev]"
 	@rm -f .venv/.test-* .venv/.demo-* && touch $@ $(DEMO_STAMP)
 

@@ -18,6 +18,7 @@ PARTIES: Final = {
     "keyholder": ("crypto.keyholder.cli", "Hold one of the three keys that open noisy sums."),
     "coordinator": ("server.cli", "Coordinate rounds: set up, plan, see what is spent."),
     "device": ("client.cli", "Be one shopper's device: import, recommend, choose, forget."),
+    "store": ("client.store.cli", "Be a store's silo: stand for its shoppers, from its own till."),
 }
 # These are commands of simulations/cli.py, mounted at the top level.
 RESEARCH: Final = {

@@ -57,6 +57,10 @@ class Holds:
         held = self.scopes.get(shopper, set())
         return next((why for scope, why in _WHY.items() if scope in held), None)
 
+    def erased(self, shopper: str) -> bool:
+        """Whether a shopper's data was erased here."""
+        return ERASED in self.scopes.get(shopper, set())
+
     def check(self, shopper: str) -> None:
         """Refuse a shopper of whom nothing may be used.
 

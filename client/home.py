@@ -268,8 +268,10 @@ class ClientHome:
         _replace(self.path / _SETTINGS, home._settings())
         return home
 
-    def joined_by(self, shoppers: Mapping[str, str]) -> Self:
+    def joined_by(self, shoppers: Mapping[str, str], *, again: bool = False) -> Self:
         """Make this store stand for more shoppers, all or none; names with their ids.
+
+        ``again`` lets a name get a new id: its bearer left for good and comes back.
 
         Raises:
             InvalidInputError: a device's home, or a name or an id that stands for somebody else.
@@ -278,7 +280,7 @@ class ClientHome:
             raise InvalidInputError(f"{self.path} is a device's home: it stands for one shopper.")
         names = {identifier: name for name, identifier in self.shoppers.items()}
         for name, identifier in shoppers.items():
-            if self.shoppers.get(name, identifier) != identifier:
+            if not again and self.shoppers.get(name, identifier) != identifier:
                 raise InvalidInputError(f"{name!r} is known here as another shopper's name.")
             if names.setdefault(identifier, name) != name:
                 raise InvalidInputError(

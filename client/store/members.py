@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 
 from client import notice
+from client.holds import Holds
 from client.home import ClientHome, ClientKind
 from client.importers.values import parse_id
 from consent.ages import AgeBand
@@ -56,14 +57,14 @@ def register_shopper(
         age_band: as she states it.
 
     Raises:
-        InvalidInputError: a device's home, or a name that is no name or somebody's already.
+        InvalidInputError: a device's home, or a name that is no name or somebody's already. One
+            whose data was erased here may join again.
         ConsentError: the consent service refused, or can't be asked.
     """
     name = _name(name)
-    if name in home.shoppers:
-        raise InvalidInputError(
-            f"This store stands for {name!r} already, as shopper {home.shoppers[name]}."
-        )
+    known = home.shoppers.get(name)
+    if known is not None and not Holds.load(home).erased(name):
+        raise InvalidInputError(f"This store stands for {name!r} already, as shopper {known}.")
     consent = ConsentClient(http, service_key=home.trust.consent_key)
     found = consent.register(
         decisions,
@@ -73,7 +74,7 @@ def register_shopper(
         age_band=age_band,
         store_token=home.token,
     )
-    stands = home.joined_by({name: found.shopper})
+    stands = home.joined_by({name: found.shopper}, again=known is not None)
     return Joined(home=stands, shopper=found.shopper, token=found.token)
 
 

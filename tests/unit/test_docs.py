@@ -13,6 +13,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from client.cli import app as device_app
+from client.store.cli import app as store_app
 from consent.cli import app as consent_app
 from crypto.keyholder.cli import app as keyholder_app
 from server.cli import app as coordinator_app
@@ -27,6 +28,7 @@ PARTIES = {
     "coordinator": coordinator_app,
     "device": device_app,
     "keyholder": keyholder_app,
+    "store": store_app,
 }
 
 

@@ -24,7 +24,18 @@ from fedcart import PARTIES, RESEARCH, app
 from tests.unit.commands import fedcart
 
 RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
-HEAVY = {"torch", "flwr", "numpy", "pandas", "tenseal", "scipy", "httpx", "pydantic", "fastapi"}
+HEAVY = {
+    "torch",
+    "sqlalchemy",
+    "flwr",
+    "numpy",
+    "pandas",
+    "tenseal",
+    "scipy",
+    "httpx",
+    "pydantic",
+    "fastapi",
+}
 # Runs the command, then prints which heavy modules it imported as the last line.
 PROBE = """
 import json, sys
@@ -58,6 +69,8 @@ def _probe(*words: str) -> tuple[str, int, set[str]]:
         ("--help",),
         ("device", "--help"),
         ("device", "init", "--help"),
+        ("store", "init", "--help"),
+        ("store", "import", "--help"),
         ("coordinator", "--help"),
         ("coordinator", "init", "--help"),
     ],

@@ -1,0 +1,238 @@
+"""The command ``fedcart store``: a store's silo, which stands for those of its shoppers who ask."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from client import notice
+from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
+from client.options_cli import JsonOption
+from client.setup_cli import (
+    EpsilonCapOption,
+    ExperimentalOption,
+    NFloorOption,
+    PopulationOption,
+    ShareSumOption,
+    ZFloorOption,
+)
+from client.store.import_cli import import_
+from consent.ages import AgeBand
+from crypto.sums.schemes import Scheme
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",  # reflows paragraphs
+    pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
+)
+
+HomeOption = Annotated[Path, typer.Option(metavar="DIR", help="The store's folder.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the till calls her: her card's number, say.")
+]
+
+
+@app.callback()
+def store() -> None:
+    """A store's silo: one client for those of its shoppers who asked it to be.
+
+    Each shopper's vector is clipped by itself before it is added to another's, each has her own
+    grant for each round, and one who withdraws is left out. docs/stores.md has every step.
+    """
+
+
+@app.command()
+def init(
+    home: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for the store.")],
+    consent_url: Annotated[str, typer.Option(metavar="URL", help="The consent service.")],
+    consent_key: Annotated[
+        str, typer.Option(metavar="KEY", help="Its public key (base64url), to be pinned.")
+    ],
+    consent_token_file: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="The store's own token, as `fedcart consent token add --role store` printed it; "
+            "mode 600.",
+        ),
+    ],
+    coordinator_key: Annotated[
+        str, typer.Option(metavar="KEY", help="The coordinator's public key, to be pinned.")
+    ],
+    key_holder: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A key holder's public.card; three times.",
+        ),
+    ],
+    catalogue: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="The retailer's public item list."
+        ),
+    ],
+    *,
+    population: PopulationOption = "fedcart",
+    n_floor: NFloorOption = N_FLOOR,
+    z_floor: ZFloorOption = Z_FLOOR,
+    epsilon_cap: EpsilonCapOption = EPSILON_CAP,
+    experimental: ExperimentalOption = False,
+    share_sum: ShareSumOption = False,
+) -> None:
+    """Set a store up: make its keys and pin the operators'. It stands for nobody yet.
+
+    Floors and cap hold for every shopper of the store. Prints one JSON line.
+    """
+    from client.connection import connect
+    from client.enrol import Setup
+    from client.store.setup import make_store
+    from consent.transport import check_address
+    from crypto.wire import parse_public_key, thumbprint
+
+    setup = Setup(
+        population=population,
+        consent_url=check_address(consent_url),
+        consent_key=parse_public_key(consent_key, what="consent key"),
+        coordinator_key=parse_public_key(coordinator_key, what="coordinator key"),
+        key_holders=tuple(key_holder),
+        catalogue=catalogue,
+        n_floor=n_floor,
+        z_floor=z_floor,
+        epsilon_cap=epsilon_cap,
+        experimental=experimental,
+        schemes=(*SCHEMES, Scheme.SHARE_SUM) if share_sum else SCHEMES,
+    )
+    made = make_store(home, setup, connect(consent_url), token_file=consent_token_file)
+    holders = [thumbprint(key) for key in made.trust.holders]
+    line = {"home": str(made.path), "client": made.client_id, "key_holders": holders}
+    typer.echo(json.dumps(line))
+
+
+@app.command()
+def enrol(
+    name: NameArgument,
+    home: HomeOption,
+    *,
+    personalise: Annotated[
+        bool, typer.Option("--personalise/--no-personalise", help=notice.PERSONALISE)
+    ],
+    train: Annotated[bool, typer.Option("--train/--no-train", help=notice.TRAIN)],
+    age_band: Annotated[AgeBand, typer.Option(help=notice.AGE_BAND)],
+) -> None:
+    """Register a shopper at the counter, by her own answers; the store stands for her from then on.
+
+    Prints one JSON line with her id and her token. Hand her both: the token steers her consent,
+    the store does not keep it, and there is no other copy.
+    """
+    from client.connection import connect
+    from client.enrol import first_decisions
+    from client.store.members import register_shopper
+    from client.store.setup import load_store
+
+    loaded = load_store(home)
+    decisions = first_decisions(personalise=personalise, train=train)
+    http = connect(loaded.trust.consent_url)
+    done = register_shopper(loaded, http, name, decisions, age_band=age_band)
+    typer.echo(json.dumps({"name": name, "shopper": done.shopper, "token": done.token}))
+
+
+@app.command()
+def link(
+    name: NameArgument,
+    shopper: Annotated[str, typer.Argument(metavar="ID", help="Her id at the consent service.")],
+    home: HomeOption,
+) -> None:
+    """Take note of a shopper who chose this store herself.
+
+    In every round the consent service says whether she did, and whether she agrees.
+    """
+    from client.store.members import name_shopper
+    from client.store.setup import load_store
+
+    made = name_shopper(load_store(home), name, shopper)
+    typer.echo(f"This store stands for {len(made.shoppers):,} shoppers.")
+
+
+app.command("import")(import_)
+
+
+@app.command()
+def join(
+    home: HomeOption,
+    superlink: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="The coordinator's SuperLink.")
+    ],
+    authority: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="PEM of who signs its certificate."
+        ),
+    ] = None,
+    node_key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="This node's private key (EC P-384, PEM), which the operator registered.",
+        ),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Where this node's own processes meet.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The same: its port.")] = 9094,
+    *,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Without TLS: for a try on one machine.")
+    ] = False,
+) -> None:
+    """Take part in rounds as they come: become this store's Flower SuperNode, until Ctrl-C.
+
+    In each round the consent service is asked who of the store's shoppers agrees, at that moment.
+    """
+    import os
+
+    from client.store.node import Link, node_command, node_environment
+    from client.store.setup import load_store
+    from crypto.errors import InvalidInputError
+
+    if insecure == (authority is not None):
+        raise InvalidInputError("State either --authority FILE or --insecure.")
+    loaded = load_store(home)
+    link = Link(superlink=superlink, authority=authority, key=node_key, listen=(host, port))
+    command = node_command(loaded, link)
+    os.execve(command[0], command, node_environment(loaded, os.environ))  # noqa: S606 - no shell
+
+
+@app.command()
+def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
+    """Show whom the store stands for, what it keeps, and which rounds it joined at what ε."""
+    from client.store.display import overview_lines
+    from client.store.overview import overview
+    from client.store.setup import load_store
+
+    found = overview(load_store(home))
+    typer.echo(json.dumps(found.to_json()) if as_json else "\n".join(overview_lines(found)))
+
+
+@app.command()
+def sync(
+    home: HomeOption,
+    *,
+    every: Annotated[
+        float | None,
+        typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out what shoppers asked for: stop, export, correct, erase. Then report it."""
+    from client.choices_cli import sync as sync_client
+    from client.store.setup import load_store
+
+    load_store(home)
+    sync_client(home, every=every, as_json=as_json)

@@ -1,0 +1,67 @@
+"""What a store can say of itself: whom it stands for, what it keeps, what it took part in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from client.events import EventStore
+from client.holds import Holds
+from client.home import ClientHome
+from client.register import joined_rounds, spent_by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """A store at this moment.
+
+    Attributes:
+        shoppers: whom it stands for; ``held`` of them told it to use nothing of theirs.
+        with_lines: of how many it keeps purchases, ``lines`` in all.
+        until: up to which moment everything is here of whoever is behind most (Unix seconds,
+            exclusive); None before the first import.
+        rounds: every joined round: task, round and the ε that it was charged with.
+        spent: what all rounds together cost the shopper who took part most, as ε at ``delta``;
+            infinite where a round had no noise.
+        cap: what they may cost anyone of them.
+    """
+
+    shoppers: int
+    held: int
+    with_lines: int
+    lines: int
+    until: int | None
+    rounds: tuple[tuple[str, str, float | None], ...]
+    spent: float
+    cap: float | None
+    delta: float
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields; an infinite ε is null."""
+        rounds = [{"task": t, "round": r, "epsilon": e} for t, r, e in self.rounds]
+        spent = self.spent if self.spent < float("inf") else None
+        return {**vars(self), "rounds": rounds, "spent": spent}
+
+
+def overview(home: ClientHome) -> Overview:
+    """Look at a store's home; nobody is asked.
+
+    Raises:
+        ConsentError: what shoppers told the store can't be read.
+    """
+    holds = Holds.load(home)
+    lines, with_lines, marks = 0, 0, dict[str, int]()
+    if home.events.exists():
+        with EventStore.open(home.events) as store:
+            lines, with_lines = store.count(), len(store.shoppers())
+            marks = store.taken_until()
+    delta = home.trust.delta
+    return Overview(
+        shoppers=len(home.shoppers),
+        held=sum(holds.refusal(name) is not None for name in home.shoppers),
+        with_lines=with_lines,
+        lines=lines,
+        until=min(marks.values(), default=None),
+        rounds=tuple(joined_rounds(home.register)),
+        spent=max((spent_by(home.register, n, delta=delta) for n in home.shoppers), default=0.0),
+        cap=home.trust.epsilon_cap,
+        delta=delta,
+    )
