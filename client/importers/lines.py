@@ -48,6 +48,8 @@ class Lines:
         parts: of each line that counts, by name; "rating" keeps no values.
         below: lines left out because their rating is below the least that counts.
         ignored: lines left out because their item stands for none.
+        record: number of the row or JSON record that each line comes from; kept only where no
+            column says when.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -67,6 +69,7 @@ class Lines:
             part: Part(name=name, parse=parsers[part]) for part, name in columns.named().items()
         }
         self.below = self.ignored = 0
+        self.record: list[int] = []
 
     def __len__(self) -> int:
         return len(self.parts["item"].values)
@@ -100,6 +103,8 @@ class Lines:
             if self._counts(values[item], None if rating is None else values[rating]):
                 for append, n in keep:
                     append(values[n])
+                if self._columns.time is None:
+                    self.record.append(line)
 
     def _counts(self, item: str, rating: float | None) -> bool:
         """Whether a good line is a purchase; what isn't is counted."""

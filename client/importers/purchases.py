@@ -156,7 +156,8 @@ def _times(
 ) -> IndexArray:
     shoppers, given = lines.values("shopper") or [], lines.values("time")
     if given is None:
-        return times_in_order(shoppers, baskets)
+        rows = zip(file.tolist(), lines.record, strict=True)
+        return times_in_order(shoppers, list(rows) if baskets is None else baskets)
     times = np.array(given, dtype=np.int64)
     if sequel:
         return follow_on(shoppers, times, file)

@@ -1,6 +1,6 @@
 """Which lines are one visit, and in which order visits came, where the files say so in part."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -40,25 +40,19 @@ def name_baskets(
     return [renamed[pair] for pair in owned]
 
 
-def times_in_order(shoppers: list[str], baskets: list[str] | None) -> IndexArray:
+def times_in_order(shoppers: list[str], visits: Sequence[Hashable]) -> IndexArray:
     """Times of lines that stand in the order in which things happened: a day a visit.
 
-    Without a basket column every line is a visit of its own; with one, a visit comes where its
-    first line stands.
+    A shopper's visit comes where its first line stands.
 
     Raises:
         InvalidInputError: a shopper has more than MOST_DAYS visits.
     """
-    visits: dict[str, dict[str, int]] = {}
-    counts: dict[str, int] = {}
+    seen: dict[str, dict[Hashable, int]] = {}
     found = np.empty(len(shoppers), dtype=np.int64)
-    for line, shopper in enumerate(shoppers):
-        if baskets is None:
-            number = counts[shopper] = counts.get(shopper, -1) + 1
-        else:
-            mine = visits.setdefault(shopper, {})
-            number = mine.setdefault(baskets[line], len(mine))
-        found[line] = number
+    for line, (shopper, visit) in enumerate(zip(shoppers, visits, strict=True)):
+        mine = seen.setdefault(shopper, {})
+        found[line] = mine.setdefault(visit, len(mine))
     return _days(found, shoppers)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FAMILIES: Final = ("wire", "message", "bundle", "upload", "sealed")
+FAMILIES: Final = ("wire", "message", "bundle", "upload", "sealed", "import")
 # Parsers with a flaw each, for the tests of the runner.
 CONTROLS: Final = ("unchecked", "staged")
 

@@ -17,6 +17,8 @@ from tests.fuzz.families import CONTROLS, FAMILIES, module
 
 # The share of mutations that keep the structure of messages; the rest is libFuzzer's own.
 _STRUCTURED: Final = 0.5
+# What is instrumented, and the module of the family with it.
+_PARSERS: Final = ("crypto", "consent", "client.importers", "simulations.evaluation")
 _WORDS: Final = Path(__file__).with_name("words.dict")
 _LIMITS: Final = (
     f"-dict={_WORDS}",
@@ -32,7 +34,7 @@ def main() -> None:
     family, folder, *options = sys.argv[1:]
     if family not in (*FAMILIES, *CONTROLS):
         sys.exit(f"Expected a family among {', '.join(FAMILIES)}, got {family!r}.")
-    with atheris.instrument_imports(include=["crypto", "consent", module(family)]):
+    with atheris.instrument_imports(include=[*_PARSERS, module(family)]):
         targets = importlib.import_module(module(family)).TARGETS
     # Imported after the parsers, which have to be instrumented as they are imported.
     from tests.fuzz.mutation import mutated  # noqa: PLC0415
