@@ -1,0 +1,169 @@
+"""A fairness audit as one self-contained page that an ethics board can read: no network, no script.
+
+The page is made from the artefact, whether a federated round released it or a study computed it
+offline; what only a study has (bootstrap intervals, the outlook) is shown where it is there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from consent.tasks.artefact import decode_artefact
+from consent.tasks.estimate import Estimate
+from consent.tasks.fairness import BANDS, FAIR_RATIO, FairnessArtefact
+from crypto.errors import InvalidInputError
+from simulations.fairness import story
+from simulations.report.chart import Tick, nice_ceiling
+from simulations.report.html import environment, write_whole
+
+PAGE, RECORD = "fairness.html", "fairness.json"
+ROW: Final = 1.5  # rem
+AXIS: Final = 2.0
+LABELS: Final = 34.0  # percent of a chart's width
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A group's line: percent across, rem down."""
+
+    label: str
+    text: str
+    down: float
+    at: float
+    ends: tuple[float, float]
+    sure: tuple[float, float]
+    blind: tuple[float, float]
+    alarming: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forest:
+    """Ratios with their intervals, a group a line, and the gaps that could not have been seen."""
+
+    title: str
+    description: str
+    marks: tuple[Mark, ...]
+    ticks: tuple[Tick, ...]
+    one: float
+    bound: float
+
+    @property
+    def height(self) -> float:
+        """In rem."""
+        return ROW * len(self.marks) + AXIS
+
+
+def write(record: Mapping[str, Any], folder: Path) -> Path:
+    """Write an offline audit's record and page into a folder, made if missing; returns the page.
+
+    Raises:
+        FedcartError: the folder can't be written to.
+    """
+    body = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    write_whole(folder / RECORD, body, what="audit")
+    artefact = FairnessArtefact.parse(dict(record["audit"]))
+    return write_whole(folder / PAGE, to_html(artefact, record), what="audit")
+
+
+def write_released(file: Path, out: Path) -> Path:
+    """Write the page of a released artefact; returns it.
+
+    Raises:
+        InvalidInputError: the file is no fairness artefact.
+        FedcartError: ``out`` can't be written.
+    """
+    artefact = decode_artefact(file.read_bytes())
+    if not isinstance(artefact, FairnessArtefact):
+        raise InvalidInputError(f"{file} is a release of {artefact.task}, not a fairness audit.")
+    return write_whole(out, to_html(artefact, None), what="audit")
+
+
+def to_html(artefact: FairnessArtefact, record: Mapping[str, Any] | None) -> str:
+    """The page as text; ``record`` is an offline audit's, None for a release of a federation."""
+    groups = story.groups_of(artefact)
+    made = environment("simulations.fairness")
+    made.globals |= {"story": story, "BANDS": tuple(BANDS), "FAIR": FAIR_RATIO}
+    return made.get_template("fairness.html").render(
+        audit=artefact,
+        record=record,
+        groups=groups,
+        headline=story.headline(artefact),
+        facts=_facts(groups),
+        forests=[
+            _forest(artefact, name) for name, each in artefact.attributes.items() if each.groups
+        ],
+        noise=artefact.noise_share,
+    )
+
+
+def _facts(groups: Sequence[story.Named]) -> list[tuple[str, str, bool]]:
+    if not groups:
+        return []
+    sure = sum(each.finding.verdict in story.ALARMING for each in groups)
+    seen = sum(each.detectable <= story.GAP for each in groups)
+    worst = min(groups, key=lambda each: each.finding.figures["ratio"].value)
+    ratio = worst.finding.figures["ratio_sure"]
+    lowest = (
+        f"of the mean: the lowest figure ({worst.name}); {100 * ratio.low:.0f} to "
+        f"{100 * ratio.high:.0f} % fit as well"
+    )
+    return [
+        (f"{sure} of {len(groups)}", "groups surely served worse than the mean", sure > 0),
+        (f"{100 * ratio.value:.0f} %", lowest, False),
+        (f"{seen} of {len(groups)}", "groups in which a gap of 5 % would probably be seen", False),
+    ]
+
+
+def _forest(artefact: FairnessArtefact, attribute: str) -> Forest:
+    found = artefact.attributes[attribute]
+    groups = [each for each in story.groups_of(artefact) if each.attribute == attribute]
+    reach = max(_reach(each) for each in groups)
+    reach = nice_ceiling(max(reach, 0.1))
+
+    def place(ratio: float) -> float:
+        inside = min(max(ratio, 1 - reach), 1 + reach)
+        return LABELS + (100 - LABELS - 2) * (inside - 1 + reach) / (2 * reach)
+
+    marks = tuple(
+        _mark(each, place, down=ROW * (number + 0.5)) for number, each in enumerate(groups)
+    )
+    told = "; ".join(f"{each.group} {_told(each.finding.figures['ratio'])}" for each in groups)
+    mean = found.mean["ndcg"]
+    return Forest(
+        title=f"{attribute.replace('_', ' ').replace('-', ' ')}: NDCG over the mean of all",
+        description=f"The mean is {mean.value:.3f}. By group, with 95 % intervals: {told}.",
+        marks=marks,
+        ticks=tuple(
+            Tick(place=place(at), text=f"{at:.2g}")
+            for at in (1 - reach, 1 - reach / 2, 1, 1 + reach / 2, 1 + reach)
+        ),
+        one=place(1.0),
+        bound=place(FAIR_RATIO),
+    )
+
+
+def _mark(each: story.Named, place: Any, *, down: float) -> Mark:
+    figures = each.finding.figures
+    ratio, sure = figures["ratio"], figures["ratio_sure"]
+    return Mark(
+        label=each.group,
+        text=f"{ratio.value:.2f}",
+        down=down,
+        at=place(ratio.value),
+        ends=(place(ratio.low), place(ratio.high)),
+        sure=(place(sure.low), place(sure.high)),
+        blind=(place(1 - each.detectable), place(1 + each.detectable)),
+        alarming=each.finding.verdict in story.ALARMING,
+    )
+
+
+def _reach(each: story.Named) -> float:
+    """How far from 1 a group's line goes; what is beyond twice the mean is cut."""
+    sure = each.finding.figures["ratio_sure"]
+    return min(max(abs(sure.low - 1), abs(sure.high - 1), each.detectable), 1.0)
+
+
+def _told(ratio: Estimate) -> str:
+    return f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
