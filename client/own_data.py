@@ -27,13 +27,15 @@ class Line:
     Attributes:
         item: as her purchases name it.
         day: its first second, Unix seconds (the shop's local time read as UTC).
-        quantity: of all purchases of it on that day.
+        purchases: how many lines of the store these are.
+        quantity: of all of them.
         price: paid in all; None where one of them has none.
         store: where; empty where unknown or in several.
     """
 
     item: str
     day: int
+    purchases: int
     quantity: float
     price: float | None
     store: str
@@ -120,6 +122,7 @@ def _line(events: Events, key: tuple[int, str], places: list[int]) -> Line:
     return Line(
         item=item,
         day=day,
+        purchases=len(places),
         quantity=float(events.quantity[places].sum()),
         price=None if np.isnan(prices).any() else float(prices.sum()),
         store=stores.pop() if len(stores) == 1 else "",
