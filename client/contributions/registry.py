@@ -8,6 +8,7 @@ from client.contributions import (
     fairness,
     item_item,
     popularity,
+    ranker,
     recent_popularity,
 )
 from client.contributions.history import FloatArray, History
@@ -32,6 +33,7 @@ CONTRIBUTIONS: Mapping[TaskName, Callable[[Any, Inputs], FloatArray]] = {
     TaskName.POPULARITY: _of_history(popularity.contribution),
     TaskName.RECENT_POPULARITY: _of_history(recent_popularity.contribution),
     TaskName.ITEM_ITEM: _of_history(item_item.contribution),
+    TaskName.RANKER: ranker.contribution,
     TaskName.EVALUATION: evaluation.contribution,
     TaskName.FAIRNESS: fairness.contribution,
 }

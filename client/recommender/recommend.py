@@ -1,5 +1,6 @@
 """A shopper's list: the best items, each with the exact parts of its score."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +8,9 @@ from enum import StrEnum
 import numpy as np
 
 from client.contributions.history import History
-from client.recommender.scores import Model, Scores
+from client.recommender.features import Knowledge
+from client.recommender.moment import UNKNOWN, Moment, Setting
+from client.recommender.scores import Model, Scores, Source
 from consent.admit import ConsentedEvents
 from consent.purpose import Purpose
 from crypto.errors import ConsentError, InvalidInputError
@@ -20,17 +23,23 @@ class PartKind(StrEnum):
     POPULAR: (rank among all items, 1 the most popular).
     PAIRED: the shopper's own items that it is often bought with, strongest first.
     LIKED: (different items of the same category that the shopper has bought).
+    RHYTHM: (mean days between her purchases of it, days since the last one); nothing where no
+        times are known.
+    CONTEXT: (code of the weekday, part of the day, season or store, see ``moment.CODES``; times
+        she bought it then).
     """
 
     HABIT = "habit"
     POPULAR = "popular"
     PAIRED = "paired"
     LIKED = "liked"
+    RHYTHM = "rhythm"
+    CONTEXT = "context"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One addend of a score; it may be negative (paired, liked)."""
+    """One addend of a score; any but popular may be negative, and with a ranker that too."""
 
     kind: PartKind
     value: float
@@ -46,14 +55,30 @@ class Recommendation:
     parts: tuple[Part, ...]
 
 
+KINDS: Mapping[Source, PartKind] = {
+    Source.HABIT: PartKind.HABIT,
+    Source.POPULARITY: PartKind.POPULAR,
+    Source.PAIRING: PartKind.PAIRED,
+    Source.AFFINITY: PartKind.LIKED,
+    Source.RHYTHM: PartKind.RHYTHM,
+    Source.WEEKDAY: PartKind.CONTEXT,
+    Source.DAYPART: PartKind.CONTEXT,
+    Source.SEASON: PartKind.CONTEXT,
+    Source.STORE: PartKind.CONTEXT,
+}
+
+
 def recommend(
     model: Model,
     events: ConsentedEvents,
     *,
     count: int = 10,
     exclude: AbstractSet[int] = frozenset(),
+    moment: Moment = UNKNOWN,
 ) -> tuple[Recommendation, ...]:
     """The shopper's best items, best first, from events granted for personalising.
+
+    ``moment`` is when and where the list is for, reduced to what she granted (``Moment.granted``).
 
     Raises:
         ConsentError: the events were admitted for another purpose.
@@ -64,11 +89,17 @@ def recommend(
             f"Recommending needs events for {Purpose.PERSONALISE}; these were granted for "
             f"{events.purpose}."
         )
-    return rank(model, History.of(events, model.catalogue), count=count, exclude=exclude)
+    history = History.of(events, model.catalogue)
+    return rank(model, history, count=count, exclude=exclude, moment=moment)
 
 
 def rank(
-    model: Model, history: History, *, count: int = 10, exclude: AbstractSet[int] = frozenset()
+    model: Model,
+    history: History,
+    *,
+    count: int = 10,
+    exclude: AbstractSet[int] = frozenset(),
+    moment: Moment = UNKNOWN,
 ) -> tuple[Recommendation, ...]:
     """``recommend`` for a history at hand.
 
@@ -77,32 +108,43 @@ def rank(
     """
     if count < 1:
         raise InvalidInputError(f"Expected count={count} >= 1.")
-    scores = model.scores(history)
+    know = Knowledge(shared=model, history=history, moment=moment)
+    scores = model.scores_of(know)
     order = np.argsort(-scores.total, kind="stable")[: count + len(exclude)]
     able = model.may_list(history) & (scores.total > 0)
     chosen = [int(i) for i in order if able[i] and int(i) not in exclude][:count]
     return tuple(
         Recommendation(
-            item=item, score=float(scores.total[item]), parts=_parts(model, history, scores, item)
+            item=item, score=float(scores.total[item]), parts=_parts(model, know, scores, item)
         )
         for item in chosen
     )
 
 
-def _parts(model: Model, history: History, scores: Scores, item: int) -> tuple[Part, ...]:
+def _parts(model: Model, know: Knowledge, scores: Scores, item: int) -> tuple[Part, ...]:
     """The non-zero addends in the order in which ``Scores.total`` adds them."""
-    habit, popularity = float(scores.habit[item]), float(scores.popularity[item])
-    pairing, affinity = float(scores.pairing[item]), float(scores.affinity[item])
-    parts = []
-    if habit:
-        parts.append(Part(PartKind.HABIT, habit, _habit(model, history, item)))
-    if popularity:
-        parts.append(Part(PartKind.POPULAR, popularity, _rank(model, history, item)))
-    if pairing:
-        parts.append(Part(PartKind.PAIRED, pairing, model.companions(history, item)))
-    if affinity:
-        parts.append(Part(PartKind.LIKED, affinity, _liked(model, history, item)))
-    return tuple(parts)
+    return tuple(
+        Part(KINDS[source], float(addend[item]), _evidence(model, know, source, item))
+        for source, addend in scores.addends.items()
+        if addend[item]
+    )
+
+
+def _evidence(model: Model, know: Knowledge, source: Source, item: int) -> tuple[int, ...]:
+    match KINDS[source]:
+        case PartKind.HABIT:
+            return _habit(model, know.history, item)
+        case PartKind.POPULAR:
+            return _rank(model, know.history, item)
+        case PartKind.PAIRED:
+            return model.companions(know.history, item)
+        case PartKind.LIKED:
+            return _liked(model, know.history, item)
+        case PartKind.RHYTHM:
+            return _rhythm(know, item)
+        case PartKind.CONTEXT:
+            match = know.matches[Setting(source)]
+            return match.code, int(match.times[item])
 
 
 def _habit(model: Model, history: History, item: int) -> tuple[int, int]:
@@ -121,3 +163,10 @@ def _liked(model: Model, history: History, item: int) -> tuple[int]:
     categories = model.catalogue.categories
     own = np.flatnonzero(history.counts > 0)
     return (sum(categories[i] == categories[item] for i in own),)
+
+
+def _rhythm(know: Knowledge, item: int) -> tuple[int, ...]:
+    if know.history.time is None:
+        return ()
+    found = know.rhythm
+    return round(float(found.gap[item])), round(float(found.since[item]))

@@ -26,6 +26,7 @@ LEARNS: Final[Mapping[TaskName, str]] = {
     TaskName.POPULARITY: mark("which products many people buy"),
     TaskName.RECENT_POPULARITY: mark("which products many people have bought lately"),
     TaskName.ITEM_ITEM: mark("which products go together"),
+    TaskName.RANKER: mark("which signs of a habit foretell what people buy next"),
     TaskName.EVALUATION: mark("how well recommendations foretell what people buy"),
     TaskName.FAIRNESS: mark("whether recommendations serve some groups of people worse"),
 }
@@ -34,6 +35,7 @@ TASKS: Final[Mapping[TaskName, str]] = {
     TaskName.POPULARITY: mark("Popular products"),
     TaskName.RECENT_POPULARITY: mark("Products popular lately"),
     TaskName.ITEM_ITEM: mark("Products that go together"),
+    TaskName.RANKER: mark("Order of recommendations"),
     TaskName.EVALUATION: mark("Quality of recommendations"),
     TaskName.FAIRNESS: mark("Fairness between groups"),
 }

@@ -12,15 +12,19 @@ from consent.tasks.fairness import FairnessArtefact
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
+from consent.tasks.ranker import RankerArtefact
 from crypto.errors import WireError
 from crypto.wire import canonical, get_str, parse_object
 
-Artefact = PopularityArtefact | ItemItemArtefact | EvaluationArtefact | FairnessArtefact
+Artefact = (
+    PopularityArtefact | ItemItemArtefact | RankerArtefact | EvaluationArtefact | FairnessArtefact
+)
 
 _PARSERS: Mapping[str, Callable[[dict[str, Any]], Artefact]] = {
     TaskName.POPULARITY: PopularityArtefact.parse,
     TaskName.RECENT_POPULARITY: PopularityArtefact.parse,
     TaskName.ITEM_ITEM: ItemItemArtefact.parse,
+    TaskName.RANKER: RankerArtefact.parse,
     TaskName.EVALUATION: EvaluationArtefact.parse,
     TaskName.FAIRNESS: FairnessArtefact.parse,
 }

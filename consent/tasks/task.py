@@ -14,14 +14,23 @@ from consent.tasks.fairness import FairnessTask
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityTask, RecentPopularityTask
+from consent.tasks.ranker import RankerTask
 from crypto.errors import WireError
 
-Task = PopularityTask | RecentPopularityTask | ItemItemTask | EvaluationTask | FairnessTask
+Task = (
+    PopularityTask
+    | RecentPopularityTask
+    | ItemItemTask
+    | RankerTask
+    | EvaluationTask
+    | FairnessTask
+)
 
 _PARSERS: Mapping[str, Callable[[dict[str, Any]], Task]] = {
     TaskName.POPULARITY: PopularityTask.parse,
     TaskName.RECENT_POPULARITY: RecentPopularityTask.parse,
     TaskName.ITEM_ITEM: ItemItemTask.parse,
+    TaskName.RANKER: RankerTask.parse,
     TaskName.EVALUATION: EvaluationTask.parse,
     TaskName.FAIRNESS: FairnessTask.parse,
 }

@@ -22,7 +22,7 @@ from simulations.evaluation.models.registry import RivalName
 from simulations.evaluation.options import Options, Protocol, protocol_named
 from simulations.evaluation.protocol import MINIMUM_BASKETS, Fold, Stage
 from simulations.evaluation.published import LEAVE_ONE_OUT as PUBLISHED
-from simulations.evaluation.release import ALL_TASKS, DELTA, TWO_TASKS, Noise, release
+from simulations.evaluation.release import ALL_TASKS, DELTA, WITHOUT_PAIRS, Noise, release
 from simulations.evaluation.significance import Difference, Seeded, compare_seeds, summarise_seeds
 from simulations.evaluation.tables import quality_table
 from simulations.evaluation.trial import TARGET, Trial, Views, prepare
@@ -259,7 +259,7 @@ def _noise(
         listed=min(LISTED, len(fold.training.catalogue)),
         noise_stddev=three.stddev[TaskName.ITEM_ITEM],
     )
-    two = Noise.of(epsilon, tasks=TWO_TASKS, overhead=OVERHEAD)
+    two = Noise.of(epsilon, tasks=WITHOUT_PAIRS, overhead=OVERHEAD)
     chosen = three if verdict.worthwhile else two
     return chosen.scaled(shoppers / (noise_shoppers or shoppers)), verdict
 

@@ -7,6 +7,7 @@ way says ``"sealing": "none"``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy.optimize import brentq
@@ -16,11 +17,12 @@ from client.contributions.history import FloatArray
 from client.contributions.inputs import Inputs
 from client.contributions.registry import CONTRIBUTIONS
 from consent.tasks.artefact import Artefact
+from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from consent.tasks.task import Task
 from crypto.errors import InvalidInputError
-from server.artefacts.item_item import plan_task
+from server.artefacts import item_item, ranker
 from server.artefacts.registry import finish
 from simulations.evaluation.protocol import Fold
 
@@ -28,12 +30,16 @@ RECENT_BASKETS = 3
 DELTA = 1e-5
 # How the budget is split over the tasks: shares of μ² = Σ 1/z².
 BUDGET = {
-    TaskName.POPULARITY: 0.15,
-    TaskName.RECENT_POPULARITY: 0.30,
-    TaskName.ITEM_ITEM: 0.55,
+    TaskName.POPULARITY: 0.12,
+    TaskName.RECENT_POPULARITY: 0.24,
+    TaskName.ITEM_ITEM: 0.44,
+    TaskName.RANKER: 0.20,
 }
-TWO_TASKS = frozenset({TaskName.POPULARITY, TaskName.RECENT_POPULARITY})
 ALL_TASKS = frozenset(BUDGET)
+# What a ranker weighs, and what is released where item-item isn't worth its share.
+INPUTS = ALL_TASKS - {TaskName.RANKER}
+WITHOUT_PAIRS = ALL_TASKS - {TaskName.ITEM_ITEM}
+TWO_TASKS = frozenset({TaskName.POPULARITY, TaskName.RECENT_POPULARITY})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,36 +115,39 @@ def release(fold: Fold, noise: Noise, *, rng: np.random.Generator) -> dict[TaskN
     """
     catalogue = fold.training.catalogue
     released: dict[TaskName, Artefact] = {}
-    # In this order, whatever the order of the mapping: item-item needs popularity released.
-    for name in (TaskName.POPULARITY, TaskName.RECENT_POPULARITY, TaskName.ITEM_ITEM):
+    # In this order, whatever the order of the mapping: each builds on those before it.
+    for name in BUDGET:
         if name not in noise.stddev:
             continue
-        task = _task(name, len(catalogue), released)
+        task = _task(name, catalogue, released)
         stddev = noise.stddev[name]
-        values = total(fold, task) + stddev * rng.standard_normal(task.dimension)
+        values = total(fold, task, released) + stddev * rng.standard_normal(task.dimension)
         released[name] = finish(task, values, noise_stddev=stddev, catalogue=catalogue)
     return released
 
 
-def total(fold: Fold, task: Task) -> FloatArray:
+def total(
+    fold: Fold, task: Task, released: Mapping[TaskName, Artefact] = MappingProxyType({})
+) -> FloatArray:
     """The sum of every training shopper's contribution, without noise, shape (dimension,)."""
     values = np.zeros(task.dimension)
     for history in fold.histories.values():
-        inputs = Inputs(history=history, catalogue=fold.training.catalogue)
+        inputs = Inputs(history=history, catalogue=fold.training.catalogue, artefacts=released)
         values += CONTRIBUTIONS[task.name](task, inputs)
     return values
 
 
-def _task(name: TaskName, items: int, released: Mapping[TaskName, Artefact]) -> Task:
+def _task(name: TaskName, catalogue: Catalogue, released: Mapping[TaskName, Artefact]) -> Task:
     match name:
         case TaskName.POPULARITY:
-            return PopularityTask(items=items)
+            return PopularityTask(items=len(catalogue))
         case TaskName.RECENT_POPULARITY:
-            return RecentPopularityTask(items=items, baskets=RECENT_BASKETS)
+            return RecentPopularityTask(items=len(catalogue), baskets=RECENT_BASKETS)
         case TaskName.ITEM_ITEM:
             popularity = released[TaskName.POPULARITY]
             if not isinstance(popularity, PopularityArtefact):
                 raise InvalidInputError("Expected a popularity artefact.")
-            return plan_task(popularity)
-        case _:
-            raise InvalidInputError(f"{name} measures a release and is no part of one.")
+            return item_item.plan_task(popularity)
+        case TaskName.RANKER:
+            return ranker.plan_task(released.values(), catalogue)
+    raise InvalidInputError(f"Task {name} measures; nothing is recommended from it.")

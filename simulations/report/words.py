@@ -31,6 +31,8 @@ PARTS = {
     "popular": "popular",
     "paired": "bought with what she buys",
     "liked": "a category she likes",
+    "rhythm": "when she is due to buy it again",
+    "context": "the day, the hour or the place",
 }
 TASKS = {"item-item": "item-item"}
 PURPOSES = {

@@ -15,9 +15,9 @@ from client.contributions.history import FloatArray, IndexArray
 from crypto.errors import InvalidInputError
 from simulations.evaluation.evaluate import Recommender
 from simulations.evaluation.metrics import Scorer, best
-from simulations.evaluation.models.features import NAMES, Features, Visits
+from simulations.evaluation.models.features import NAMES, Features
 from simulations.evaluation.protocol import MINIMUM_BASKETS, Fold, split
-from simulations.evaluation.release import Noise, release
+from simulations.evaluation.release import INPUTS, Noise, release
 
 # Candidates: her own items and so many popular ones; nothing else is ever listed.
 POPULAR = 300
@@ -131,7 +131,7 @@ def _candidates(fold: Fold) -> Examples:
 
 def _examples(fold: Fold) -> Examples:
     """The candidates of a fold's tested shoppers; its truth becomes labels and nothing else."""
-    artefacts = release(fold, Noise.none(), rng=np.random.default_rng(0)).values()
+    artefacts = release(fold, Noise.none(INPUTS), rng=np.random.default_rng(0)).values()
     catalogue = fold.training.catalogue
     features = Features(catalogue, artefacts)
     counts = np.sum([history.counts for history in fold.histories.values()], axis=0)
@@ -139,9 +139,8 @@ def _examples(fold: Fold) -> Examples:
     tables, items, bought = [], [], []
     for shopper, truth in zip(fold.tested, fold.truth, strict=True):
         history = fold.histories[shopper]
-        visits = Visits.of(history, fold.training.of(shopper), catalogue)
         chosen = np.union1d(np.unique(history.item), popular)
-        tables.append(features.rows(visits, chosen).astype(np.float32))
+        tables.append(features.rows(history, chosen).astype(np.float32))
         items.append(chosen)
         bought.append(np.isin(chosen, truth).astype(np.int32))
     return Examples(

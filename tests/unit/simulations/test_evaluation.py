@@ -291,7 +291,7 @@ def test_a_whole_data_set_comes_out_in_the_shape_of_metrics_json() -> None:
     (models,) = metrics["quality"].values()
     assert list(models) == [*baselines.BASELINES, "fedcart, epsilon 1"]
     assert all(task["sealing"] == "none" for task in metrics["tasks"].values())
-    assert set(metrics["tasks"]) == {"popularity", "recent-popularity"}
+    assert set(metrics["tasks"]) == {"popularity", "recent-popularity", "ranker"}
     assert any("Item-item is off" in warning for warning in metrics["warnings"])
     for values in models.values():
         for name in itertools.chain(values):

@@ -16,7 +16,7 @@ from crypto.errors import InvalidInputError
 from simulations.evaluation.dataset import evaluate_dataset, evaluate_population
 from simulations.evaluation.metrics import Scorer, measure
 from simulations.evaluation.models.factors import ials
-from simulations.evaluation.models.features import NAMES, Features, Visits
+from simulations.evaluation.models.features import NAMES, Features
 from simulations.evaluation.models.linear import ease, weights
 from simulations.evaluation.models.neighbours import tifu_knn, up_cf
 from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, RivalName
@@ -173,11 +173,9 @@ def test_features_by_hand() -> None:
     fold = split(population({"ann": ["ab", "a", "c", "ab", "f"], **SMALL})).test
     artefacts = release(fold, Noise.none(), rng=np.random.default_rng(0)).values()
     history = fold.histories["ann"]
-    visits = Visits.of(history, fold.training.of("ann"), fold.training.catalogue)
-    rows = Features(fold.training.catalogue, artefacts).rows(visits, np.arange(6))
+    rows = Features(fold.training.catalogue, artefacts).rows(history, np.arange(6))
     table = {name: rows[:, column] for column, name in enumerate(NAMES)}
     assert content_counts(fold, "ann") == table["baskets"].tolist()
-    assert visits.day.size == history.baskets
     for item in range(6):
         seen = np.unique(history.basket[history.item == item])
         if not seen.size:
@@ -186,9 +184,12 @@ def test_features_by_hand() -> None:
         assert table["baskets since"][item] == history.baskets - 1 - seen[-1]
         gap = np.diff(seen).mean() if seen.size > 1 else np.nan
         assert table["mean gap in baskets"][item] == pytest.approx(gap, nan_ok=True)
-        assert table["in the last basket"][item] == (seen[-1] == history.baskets - 1)
-    step = 100_000 / 86_400  # the made-up shops have a basket every 100,000 seconds
-    assert table["days since"] == pytest.approx(table["baskets since"] * step, nan_ok=True)
+        assert table["device last-basket"][item] == (seen[-1] == history.baskets - 1)
+    # The made-up shops have a basket every 100,000 seconds; without the hour, days count.
+    day = np.arange(history.baskets) * 100_000 // 86_400
+    last = [day[history.basket[history.item == i]].max(initial=-1) for i in range(6)]
+    since = [day[-1] - each if each >= 0 else np.nan for each in last]
+    assert table["days since"] == pytest.approx(since, nan_ok=True)
     assert table["her baskets"].tolist() == [history.baskets] * 6
 
 
