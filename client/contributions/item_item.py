@@ -6,7 +6,9 @@ every shopper shares it and the sum would otherwise say little else. Both come f
 were released before, so they cost no privacy.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from crypto.errors import InvalidInputError
 SQRT_TWO = float(np.sqrt(2.0))
 # Below this share of a shopper's length, what is left beside the mean direction is rounding error.
 LEAST_RESIDUAL = 1e-6
+SHOPPERS_AT_ONCE = 1024
 
 
 def contribution(task: ItemItemTask, history: History) -> FloatArray:
@@ -30,34 +33,83 @@ def contribution(task: ItemItemTask, history: History) -> FloatArray:
     Raises:
         InvalidInputError: the task lists an item that the catalogue does not have.
     """
-    indices = np.asarray(task.indices, dtype=np.int64)
-    if indices.max() >= history.items:
-        raise InvalidInputError(
-            f"The task lists item {indices.max()} and the catalogue has {history.items} items: "
-            "fetch the catalogue that the task's manifest names."
-        )
-    z = direction(history, indices, np.asarray(task.weights), np.asarray(task.mean))
+    indices = _listed(task)
+    known = _known(history, indices)
+    z = direction(known, indices, np.asarray(task.weights), np.asarray(task.mean))
     row, column = _upper(indices.size)
     return SQRT_TWO * z[row] * z[column]
 
 
+def total(task: ItemItemTask, histories: Iterable[History]) -> FloatArray:
+    """The sum of everybody's contribution, shape (task.dimension,), to rounding.
+
+    For a client that stands for many shoppers, and for simulations: one product of matrices
+    instead of a long vector a shopper. Guarantee: nothing of it may leave without noise, as with
+    any sum.
+
+    Raises:
+        InvalidInputError: as ``contribution``.
+    """
+    indices = _listed(task)
+    size = indices.size
+    summed = np.zeros((size, size))
+    weights, mean = np.asarray(task.weights), np.asarray(task.mean)
+    everyone = iter(histories)
+    while batch := list(islice(everyone, SHOPPERS_AT_ONCE)):
+        rows = np.array(
+            [direction(_known(history, indices), indices, weights, mean) for history in batch]
+        )
+        summed += rows.T @ rows
+    return SQRT_TWO * summed[_upper(size)]
+
+
 def direction(
-    history: History, indices: IndexArray, weights: FloatArray, mean: FloatArray
+    history: History,
+    indices: IndexArray,
+    weights: FloatArray,
+    mean: FloatArray,
+    *,
+    entries: FloatArray | None = None,
 ) -> FloatArray:
     """A shopper's direction z among the listed items.
 
     Root basket counts times weights, scaled to length 1, minus the part along ``mean``, scaled to
     length 1 again.
 
+    Args:
+        history: hers.
+        indices: of the listed items, shape (M,).
+        weights: one per listed item.
+        mean: the direction that is taken out, shape (M,).
+        entries: what each of her entries counts, shape (n,), such as more for recent ones; 1 each
+            without. On the device only: what is contributed counts all alike.
+
     Returns:
         float64, shape (M,): of length 1, or all zero where no listed item was bought or nothing is
         left beside the mean direction.
     """
-    profile = _unit(np.sqrt(history.counts[indices]) * weights)
+    counts = history.counts
+    if entries is not None:
+        counts = np.bincount(history.item, entries, minlength=history.items).astype(np.float64)
+    profile = _unit(np.sqrt(counts[indices]) * weights)
     residual = profile - float(profile @ mean) * mean
     if float(np.linalg.norm(residual)) < LEAST_RESIDUAL:
         return np.zeros(indices.size)
     return _unit(residual)
+
+
+def _listed(task: ItemItemTask) -> IndexArray:
+    return np.asarray(task.indices, dtype=np.int64)
+
+
+def _known(history: History, indices: IndexArray) -> History:
+    """The history, whose catalogue has every listed item."""
+    if indices.max() >= history.items:
+        raise InvalidInputError(
+            f"The task lists item {indices.max()} and the catalogue has {history.items} items: "
+            "fetch the catalogue that the task's manifest names."
+        )
+    return history
 
 
 def _unit(values: FloatArray) -> FloatArray:

@@ -1,12 +1,8 @@
 """Item-item, planned and finished: from released popularity to the task, from its sum to a model.
 
-The true sum of z zᵀ has few strong directions; the noise on its off-diagonal entries is a Wigner
-matrix whose spectrum ends at the edge e = σ√(2M). A direction that shows beyond the edge is real,
-and its observed eigenvalue w overstates it by a known amount, so ½(w + √(w² - e²)) is what it was
-(Benaych-Georges and Nadakuditi 2011). The rest is noise and goes to zero.
+What the noisy sum shows beyond its noise is found by ``wigner``, and by ``subspace`` among the few
+directions that the public item list spans; the model is the closed form of both together.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +11,8 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemArtefact, ItemItemTask
 from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
+from server.artefacts.subspace import public_basis, with_subspace
+from server.artefacts.wigner import Spectrum, shrunk
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,21 +25,6 @@ EDGE_RIDGE = 0.5
 RIDGE = 10.0
 # EASE divides by what its ridge leaves of each item; never by less than this.
 LEAST_REMAINDER = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spectrum:
-    """The part of a noisy sum that is signal.
-
-    Attributes:
-        values: float64, shape (r,): eigenvalues, the noise's share taken off, in shoppers.
-        vectors: float64, shape (M, r): one column each.
-        edge: where the noise's own spectrum ends.
-    """
-
-    values: FloatArray
-    vectors: FloatArray
-    edge: float
 
 
 def plan_task(popularity: PopularityArtefact, *, listed: int = LISTED) -> ItemItemTask:
@@ -65,15 +48,6 @@ def plan_task(popularity: PopularityArtefact, *, listed: int = LISTED) -> ItemIt
     )
 
 
-def noise_edge(noise_stddev: float, items: int) -> float:
-    """Where the spectrum of pure noise ends: e = σ√(2M).
-
-    The sum holds √2 · the triangle, so an off-diagonal entry has noise σ/√2, and
-    Wigner's semicircle of such entries has radius 2 · (σ/√2) · √M.
-    """
-    return noise_stddev * float(np.sqrt(2.0 * items))
-
-
 def finish(
     task: ItemItemTask, values: FloatArray, *, noise_stddev: float, catalogue: Catalogue
 ) -> ItemItemArtefact:
@@ -95,7 +69,13 @@ def finish(
         raise InvalidInputError(f"Expected {task.dimension} finite values, not {values.shape}.")
     if not 0 <= noise_stddev < np.inf:
         raise InvalidInputError(f"Expected noise_stddev={noise_stddev} to be finite and >= 0.")
-    signal = spectrum(symmetric(values, len(task.indices)), noise_stddev=noise_stddev)
+    matrix = symmetric(values, len(task.indices))
+    signal = with_subspace(
+        matrix,
+        shrunk(matrix, noise_stddev=noise_stddev),
+        public_basis(task, catalogue),
+        noise_stddev=noise_stddev,
+    )
     return ItemItemArtefact(
         catalogue=catalogue.hash,
         indices=np.asarray(task.indices, dtype=np.int64),
@@ -112,15 +92,6 @@ def symmetric(values: FloatArray, size: int) -> FloatArray:
     matrix[np.triu_indices(size, 1)] = values / np.sqrt(2.0)
     both: FloatArray = matrix + matrix.T
     return both
-
-
-def spectrum(matrix: FloatArray, *, noise_stddev: float) -> Spectrum:
-    """The positive directions of a symmetric matrix beyond the noise edge, shrunk."""
-    edge = noise_edge(noise_stddev, len(matrix))
-    observed, vectors = np.linalg.eigh(matrix)
-    kept = observed > max(edge, 1e-9)
-    w = observed[kept]
-    return Spectrum(values=0.5 * (w + np.sqrt(w**2 - edge**2)), vectors=vectors[:, kept], edge=edge)
 
 
 def ease(signal: Spectrum, *, ridge: float) -> FloatArray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crypto.errors import InvalidInputError
-from server.artefacts.item_item import noise_edge
+from server.artefacts.wigner import noise_edge
 
 # θ / number of shoppers for the leading directions of the noise-free sum, by list length M.
 # Measured on Complete Journey (public; 2,467 households, product types, all baskets) with

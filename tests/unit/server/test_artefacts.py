@@ -14,6 +14,7 @@ from crypto.errors import InvalidInputError
 from server.artefacts import item_item
 from server.artefacts.registry import finish
 from server.artefacts.signal import REFERENCE, item_item_verdict
+from server.artefacts.wigner import Spectrum, noise_edge, shrunk
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,9 +86,7 @@ def test_ease_from_a_spectrum_is_ease_from_the_gram_matrix(seed: int, ridge: flo
     rows = np.random.default_rng(seed).normal(size=(60, 12))
     gram = rows.T @ rows / 10
     values, vectors = np.linalg.eigh(gram)
-    model = item_item.ease(
-        item_item.Spectrum(values=values, vectors=vectors, edge=0.0), ridge=ridge
-    )
+    model = item_item.ease(Spectrum(values=values, vectors=vectors, edge=0.0), ridge=ridge)
     # Column by column: least squares for one item from all others, its own weight held at 0.
     expected = np.zeros_like(gram)
     for j in range(12):
@@ -106,14 +105,14 @@ def test_a_sum_comes_back_as_the_matrix_it_was() -> None:
 
 def test_the_noise_ends_at_the_edge_and_a_planted_direction_comes_out_at_its_size() -> None:
     size, stddev = 300, 2.0
-    edge = item_item.noise_edge(stddev, size)
+    edge = noise_edge(stddev, size)
     direction = np.random.default_rng(0).choice([-1.0, 1.0], size) / np.sqrt(size)
     strength = 1.5 * edge
     pure = np.linalg.eigvalsh(item_item.symmetric(noise(size, stddev, 1), size))[-1]
     assert pure == pytest.approx(edge, rel=0.05)
     noisy = strength * np.outer(direction, direction)
     np.fill_diagonal(noisy, 0.0)
-    found = item_item.spectrum(
+    found = shrunk(
         item_item.symmetric(triangle(noisy) + noise(size, stddev, 2), size), noise_stddev=stddev
     )
     top = int(np.argmax(found.values))
@@ -161,7 +160,7 @@ def test_the_gate_counts_what_a_planted_spectrum_shows() -> None:
     basis = np.linalg.qr(rng.normal(size=(size, 22)))[0]
     planted = (basis * (np.array(REFERENCE[512]) * shoppers)) @ basis.T
     values = triangle(planted) + noise(size, stddev, 6)
-    found = item_item.spectrum(item_item.symmetric(values, size), noise_stddev=stddev)
+    found = shrunk(item_item.symmetric(values, size), noise_stddev=stddev)
     verdict = item_item_verdict(shoppers=shoppers, listed=size, noise_stddev=stddev)
     assert abs(found.values.size - verdict.directions) <= 1
     assert verdict.directions == 3

@@ -1,0 +1,78 @@
+"""What the public item list says of its items, as columns that can be computed with.
+
+A column is one attribute: category, department, and whatever else the list holds. An attribute of
+numbers, such as a year, becomes bands of about equally many items where the numbers are many,
+because a band tells more than a year that only a few items share. Categories and departments are
+names, even where they are written as numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from consent.tasks.catalogue import Catalogue
+
+# Numbers with more different values than this are put in so many bands.
+BANDS = 12
+# A value that only one item has says nothing about any other.
+LEAST_ITEMS = 2
+NAMES = frozenset({"category", "department"})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Column:
+    """One attribute.
+
+    Attributes:
+        name: of the attribute.
+        members: float64, shape (items, values), sparse: 1 where an item has a value. Only values
+            that several items have, and at least two of them.
+    """
+
+    name: str
+    members: sp.csr_array
+
+
+def described(catalogue: Catalogue) -> tuple[Column, ...]:
+    """The columns of a catalogue; attributes that tell no items apart are left out.
+
+    An attribute that holds the categories or departments and more besides takes their place.
+    """
+    several = dict(catalogue.attributes)
+    for name, labels in (("category", catalogue.categories), ("department", catalogue.departments)):
+        several.setdefault(name, tuple((label,) if label else () for label in labels))
+    columns = (
+        Column(name=name, members=_members(values, named=name in NAMES))
+        for name, values in several.items()
+    )
+    return tuple(column for column in columns if column.members.shape[1] > 1)
+
+
+def _members(values: Sequence[tuple[str, ...]], *, named: bool) -> sp.csr_array:
+    item = np.repeat(np.arange(len(values)), [len(each) for each in values])
+    text = np.array([value for each in values for value in each], dtype=str)
+    numbers = None if named else _numbers(text)
+    if numbers is None:
+        kind = np.unique(text, return_inverse=True)[1]
+    else:
+        edges = np.unique(np.quantile(numbers, np.arange(1, BANDS) / BANDS))
+        kind = np.searchsorted(edges, numbers, side="right")
+    shape = (len(values), int(kind.max(initial=-1)) + 1)
+    members = sp.csr_array((np.ones(item.size), (item, kind)), shape=shape)
+    members.data[:] = 1.0  # a value named twice is named once
+    wide = np.flatnonzero(np.asarray(members.sum(axis=0)) >= LEAST_ITEMS)
+    return sp.csr_array(members[:, wide])
+
+
+def _numbers(text: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:
+    """The values as numbers where all are, and there are more of them than bands."""
+    if np.unique(text).size <= BANDS:
+        return None
+    try:
+        numbers = text.astype(np.float64)
+    except ValueError:
+        return None
+    return numbers if np.isfinite(numbers).all() else None
