@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulations.attacks.cli import audit
+from simulations.fairness.cli import fairness
 from simulations.population.cli import app as data_app
 
 app = typer.Typer(no_args_is_help=True)
@@ -15,6 +16,7 @@ bench_app = typer.Typer(help="Measure speed, one JSON object a line.", no_args_i
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 app.command()(audit)
+app.command()(fairness)
 
 SetOption = Annotated[
     list[str] | None,

@@ -5,7 +5,7 @@ offline; what only a study has (bootstrap intervals, the outlook) is shown where
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from consent.tasks.estimate import Estimate
 from consent.tasks.fairness import BANDS, FAIR_RATIO, FairnessArtefact
 from crypto.errors import InvalidInputError
 from simulations.fairness import story
+from simulations.report import words
 from simulations.report.chart import Tick, nice_ceiling
 from simulations.report.html import environment, write_whole
 
@@ -55,29 +56,33 @@ class Forest:
         return ROW * len(self.marks) + AXIS
 
 
-def write(record: Mapping[str, Any], folder: Path) -> Path:
-    """Write an offline audit's record and page into a folder, made if missing; returns the page.
-
-    Raises:
-        FedcartError: the folder can't be written to.
-    """
-    body = json.dumps(record, indent=1, allow_nan=False) + "\n"
-    write_whole(folder / RECORD, body, what="audit")
-    artefact = FairnessArtefact.parse(dict(record["audit"]))
-    return write_whole(folder / PAGE, to_html(artefact, record), what="audit")
+def parsed(record: Mapping[str, Any]) -> FairnessArtefact:
+    """The artefact in an offline audit's record."""
+    return FairnessArtefact.parse(dict(record["audit"]))
 
 
-def write_released(file: Path, out: Path) -> Path:
-    """Write the page of a released artefact; returns it.
+def released(file: Path) -> FairnessArtefact:
+    """A federation's released audit.
 
     Raises:
         InvalidInputError: the file is no fairness artefact.
-        FedcartError: ``out`` can't be written.
     """
     artefact = decode_artefact(file.read_bytes())
     if not isinstance(artefact, FairnessArtefact):
         raise InvalidInputError(f"{file} is a release of {artefact.task}, not a fairness audit.")
-    return write_whole(out, to_html(artefact, None), what="audit")
+    return artefact
+
+
+def write(artefact: FairnessArtefact, record: Mapping[str, Any] | None, folder: Path) -> Path:
+    """Write an audit's page into a folder, made if missing, and its record where there is one.
+
+    Raises:
+        FedcartError: the folder can't be written to.
+    """
+    if record is not None:
+        body = json.dumps(record, indent=1, allow_nan=False) + "\n"
+        write_whole(folder / RECORD, body, what="audit")
+    return write_whole(folder / PAGE, to_html(artefact, record), what="audit")
 
 
 def to_html(artefact: FairnessArtefact, record: Mapping[str, Any] | None) -> str:
@@ -91,9 +96,7 @@ def to_html(artefact: FairnessArtefact, record: Mapping[str, Any] | None) -> str
         groups=groups,
         headline=story.headline(artefact),
         facts=_facts(groups),
-        forests=[
-            _forest(artefact, name) for name, each in artefact.attributes.items() if each.groups
-        ],
+        forests=_forests(artefact, groups),
         noise=artefact.noise_share,
     )
 
@@ -116,35 +119,35 @@ def _facts(groups: Sequence[story.Named]) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _forest(artefact: FairnessArtefact, attribute: str) -> Forest:
-    found = artefact.attributes[attribute]
-    groups = [each for each in story.groups_of(artefact) if each.attribute == attribute]
-    reach = max(_reach(each) for each in groups)
-    reach = nice_ceiling(max(reach, 0.1))
+def _forests(artefact: FairnessArtefact, groups: Sequence[story.Named]) -> list[Forest]:
+    """A chart an attribute, all on one axis."""
+    reach = nice_ceiling(max((0.1, *map(_reach, groups))))
+    reported = [name for name, each in artefact.attributes.items() if each.groups]
+    return [_forest(artefact, name, groups, reach) for name in reported]
 
+
+def _forest(
+    artefact: FairnessArtefact, attribute: str, groups: Sequence[story.Named], reach: float
+) -> Forest:
     def place(ratio: float) -> float:
         inside = min(max(ratio, 1 - reach), 1 + reach)
         return LABELS + (100 - LABELS - 2) * (inside - 1 + reach) / (2 * reach)
 
-    marks = tuple(
-        _mark(each, place, down=ROW * (number + 0.5)) for number, each in enumerate(groups)
-    )
-    told = "; ".join(f"{each.group} {_told(each.finding.figures['ratio'])}" for each in groups)
-    mean = found.mean["ndcg"]
+    mine = [each for each in groups if each.attribute == attribute]
+    told = "; ".join(f"{each.group} {_told(each.finding.figures['ratio'])}" for each in mine)
+    mean = artefact.attributes[attribute].mean["ndcg"]
+    at = [1 + reach * part for part in (-1, -0.5, 0, 0.5, 1)]
     return Forest(
-        title=f"{attribute.replace('_', ' ').replace('-', ' ')}: NDCG over the mean of all",
+        title=f"{words.spaced(attribute)}: NDCG over the mean of all",
         description=f"The mean is {mean.value:.3f}. By group, with 95 % intervals: {told}.",
-        marks=marks,
-        ticks=tuple(
-            Tick(place=place(at), text=f"{at:.2g}")
-            for at in (1 - reach, 1 - reach / 2, 1, 1 + reach / 2, 1 + reach)
-        ),
+        marks=tuple(_mark(each, place, ROW * (number + 0.5)) for number, each in enumerate(mine)),
+        ticks=tuple(Tick(place=place(each), text=f"{each:.3g}") for each in at),
         one=place(1.0),
         bound=place(FAIR_RATIO),
     )
 
 
-def _mark(each: story.Named, place: Any, *, down: float) -> Mark:
+def _mark(each: story.Named, place: Callable[[float], float], down: float) -> Mark:
     figures = each.finding.figures
     ratio, sure = figures["ratio"], figures["ratio_sure"]
     return Mark(

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rich.table import Table
+from rich.text import Text
+
 from consent.tasks.estimate import Estimate
 from consent.tasks.fairness import FAIR_RATIO, FairnessArtefact, GroupFinding, Verdict
 from simulations.report import words
@@ -59,6 +62,28 @@ def headline(found: FairnessArtefact) -> tuple[str, ...]:
     if not groups:
         return (NOBODY,)
     return (_who(found, groups), _shown(groups), *_look(groups), _seeable(groups))
+
+
+def table(found: FairnessArtefact) -> Table:
+    """The groups for a reader at a terminal."""
+    made = Table(title="By group: NDCG over the mean of all", title_justify="left")
+    made.add_column("group")
+    for title in ("shoppers", "NDCG", "over the mean", "for all groups at once", "smallest seen"):
+        made.add_column(title, justify="right")
+    made.add_column("what may be said")
+    for each in groups_of(found):
+        figures = each.finding.figures
+        made.add_row(
+            Text(each.name),  # a name is never read as markup
+            f"{figures['shoppers'].value:,.0f}",
+            words.score(figures["ndcg"].value),
+            f"{figures['ratio'].value:.2f}",
+            f"{figures['ratio_sure'].low:.2f}–{figures['ratio_sure'].high:.2f}",
+            _percent(each.detectable),
+            VERDICTS[each.finding.verdict],
+            style="bold red" if each.finding.verdict in ALARMING else None,
+        )
+    return made
 
 
 def _who(found: FairnessArtefact, groups: Sequence[Named]) -> str:
@@ -137,8 +162,6 @@ def _seeable(groups: Sequence[Named]) -> str:
 
 
 def _percent(share: float) -> str:
-    return (
-        f"{100 * share:.0f}{words.PERCENT}"
-        if share >= 0.095
-        else f"{100 * share:.1f}{words.PERCENT}"
-    )
+    """Whole percent, with a decimal below ten where there is one."""
+    shown = f"{100 * share:.1f}" if share < 0.0995 else f"{100 * share:.0f}"
+    return f"{shown.removesuffix('.0')}{words.PERCENT}"
