@@ -11,6 +11,7 @@ from client.importers.item_columns import BANDS, YEAR
 
 FIRST_YEAR, LAST_YEAR = 1800, 2100
 MOST_BANDS = 5
+_LONG = 1e15
 
 Values = Mapping[str, tuple[str, ...]]
 
@@ -70,7 +71,12 @@ def _banded(told: Values, most: int) -> dict[str, tuple[str, ...]]:
 
 
 def _ends(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return _shown(low) if low == high else f"{_shown(low)} to {_shown(high)}"
+
+
+def _shown(number: float) -> str:
+    """The number to its last digit, so that no two bands share a name."""
+    return str(int(number)) if number.is_integer() and abs(number) < _LONG else repr(number)
 
 
 def _number(cells: tuple[str, ...]) -> float | None:

@@ -24,6 +24,7 @@ DELIMITERS = {
 # Only in these does a quote mean anything; elsewhere it is a character like any other.
 QUOTED = (".csv", ".tsv", ".txt")
 _MOST_CHARACTERS = 8
+_FOR_NAMES = frozenset({"idna", "punycode"})  # encode names of hosts, not text
 _WORDS = {"tab": TAB, "\\t": TAB, "space": " "}
 
 
@@ -72,8 +73,8 @@ def _known(encoding: str) -> str:
     plain = bytes([10, 13, *range(32, 127)])
     try:
         name = codecs.lookup(encoding).name
-        known = plain.decode(name) == plain.decode("ascii")
-    except (LookupError, UnicodeError):
+        known = name not in _FOR_NAMES and plain.decode(name) == plain.decode("ascii")
+    except (LookupError, ValueError):
         known = False
     if not known:
         raise InvalidInputError(
