@@ -32,7 +32,7 @@ def do(request: Request, desk: DeskDep, form: FormDep) -> Response:
         return _page(request, desk, status=503)
     said = say(
         request,
-        "Forgotten: {n} lines and {files} copies were erased, and every consent was withdrawn.",
+        "Forgotten. Lines erased: {n}, copies erased: {files}. Every consent was withdrawn.",
         n=done.lines,
         files=done.files,
     )

@@ -1,0 +1,142 @@
+"""The page's pages: what they show, and what their forms do."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from client.events import EventStore
+from client.home import ClientHome
+from tests.unit.client.page.conftest import Browser
+from tests.unit.client.shop import go_away
+
+
+def test_the_list_stands_with_its_reasons_and_parts(browser: Browser) -> None:
+    page = browser.text("/")
+    assert "You bought it in 2 of your last 2 baskets." in page
+    assert "Together, exactly its score" in page
+    assert "from your purchases" in page
+
+
+def test_one_item_is_explained_with_its_counterfactual(browser: Browser) -> None:
+    page = browser.text("/why?item=milk")
+    assert "Without your own purchases of it" in page
+    assert browser.get("/why?item=caviar").status_code == 404
+
+
+def test_without_consent_nothing_is_read(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser.shop.choose("personalise-on-device", "purchases", "withdrawn")
+
+    def never(*_: object) -> None:
+        raise AssertionError("Her purchases were read.")
+
+    monkeypatch.setattr(EventStore, "of", never)
+    for path in ("/", "/why?item=milk"):
+        page = browser.text(path)
+        assert "You have not agreed to recommendations" in page
+        assert "fedcart device choose personalise-on-device" in page
+        assert "of your last" not in page
+
+
+def test_the_consent_service_being_away_closes_the_list(browser: Browser) -> None:
+    go_away()
+    answer = browser.get("/")
+    assert answer.status_code == 503
+    assert "gives no answer" in answer.text
+    assert "milk" not in answer.text
+    assert "milk" in browser.text("/data")  # her own look at her data is no use of it
+
+
+def test_no_release_no_list(browser: Browser) -> None:
+    (browser.shop.releases / "popularity/1/artefact.json").unlink()
+    assert "There is nothing to recommend from yet" in browser.text("/")
+
+
+def test_a_line_is_corrected(browser: Browser) -> None:
+    page = browser.text("/data/line?item=bread&day=2024-03-01")
+    assert 'value="2024-03-01"' in page
+    fields = {"item": "bread", "day": "2024-03-01"}
+    new = {"new_item": "tea", "new_day": "2024-03-02", "quantity": "3", "price": "2.5"}
+    answer = browser.post("/data/correct", {**fields, **new, "store": "south"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/data?item=tea")
+    page = browser.text("/data?item=tea")
+    assert "The line was corrected." in page
+    assert all(text in page for text in ("2 Mar 2024", "3", "2.5", "south"))
+    assert "The line was corrected." not in browser.text("/data")
+    assert browser.get("/data/line?item=bread&day=2024-03-01").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"new_day": "tomorrow"}, {"quantity": "many"}, {"price": "-1"}, {"quantity": "nan"}],
+)
+def test_a_wrong_correction_changes_nothing(browser: Browser, wrong: dict[str, str]) -> None:
+    before = browser.text("/data")
+    fields = {"item": "bread", "day": "2024-03-01", "new_item": "bread", "new_day": "2024-03-01"}
+    answer = browser.post("/data/correct", {**fields, **wrong})
+    assert answer.status_code == 422
+    assert "a value does not fit" in answer.text
+    assert browser.text("/data") == before
+
+
+def test_what_is_left_as_it_was_is_no_correction(browser: Browser) -> None:
+    fields = {"item": "bread", "day": "2024-03-01", "new_item": "bread", "new_day": "2024-03-01"}
+    browser.post("/data/correct", fields)
+    assert "Nothing was different" in browser.text("/data")
+
+
+def test_a_line_is_deleted_and_an_item_only_when_it_is_meant(browser: Browser) -> None:
+    fields = {"item": "milk", "day": "2024-03-01", "what": "item"}
+    refused = browser.post("/data/delete", fields)
+    assert (refused.status_code, "tick that you mean it" in refused.text) == (422, True)
+    browser.post("/data/delete", {**fields, "what": "line"})
+    assert "Deleted for good. Lines: 1." in browser.text("/data")
+    browser.post("/data/delete", {**fields, "day": "2024-03-04", "sure": "yes"})
+    assert "milk" not in browser.text("/data")
+    raw = (browser.shop.home / "events.db").read_bytes()
+    assert b"milk" not in raw  # overwritten, not only unlinked
+
+
+def test_a_copy_is_handed_over(browser: Browser) -> None:
+    answer = browser.post("/data/export", {})
+    assert answer.headers["content-disposition"].startswith('attachment; filename="my-data-')
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as made:
+        lines = json.loads(made.read("purchases.json"))
+    assert [line["item"] for line in lines] == ["milk", "bread", "milk", "batteries"]
+    home = ClientHome.load(browser.shop.home)
+    assert len(list(home.exports.glob("*.zip"))) == 1
+
+
+def test_forgetting_needs_a_tick_and_then_leaves_nothing(browser: Browser) -> None:
+    assert browser.post("/forget", {}).status_code == 422
+    browser.post("/data/export", {})
+    answer = browser.post("/forget", {"sure": "yes"})
+    assert answer.headers["location"] == "/"
+    page = browser.text("/")
+    assert "Lines erased: 4, copies erased: 1" in page
+    assert "This device was forgotten" in page
+    left = {path.name for path in browser.shop.home.rglob("*") if path.is_file()}
+    assert not left & {"events.db", "consent.token", "app-tokens.json"}
+    assert not any(name.endswith(".zip") for name in left)
+
+
+def test_nothing_is_forgotten_while_consents_can_not_be_withdrawn(browser: Browser) -> None:
+    go_away()
+    answer = browser.post("/forget", {"sure": "yes"})
+    assert (answer.status_code, "Nothing was erased" in answer.text) == (503, True)
+    assert "milk" in browser.text("/data")
+
+
+def test_what_stayed_is_counted(browser: Browser) -> None:
+    page = browser.text("/left")
+    assert "3 different items in 3 visits" in page
+    assert "Nothing has left this device" in page
+
+
+def test_the_language_is_remembered(browser: Browser) -> None:
+    answer = browser.post("/language", {"language": "zh", "next": "/left"})
+    assert answer.headers["location"] == "/left"
+    assert '<html lang="zh-Hans">' in browser.text("/left")
+    elsewhere = browser.post("/language", {"language": "en", "next": "//evil.example"})
+    assert elsewhere.headers["location"] == "/"
