@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from consent.tasks.catalogue import Catalogue
+from consent.tasks.catalogue import SENSITIVE, Catalogue
 
 # Numbers with more different values than this are put in so many bands.
 BANDS = 12
@@ -39,9 +39,10 @@ class Column:
 def described(catalogue: Catalogue) -> tuple[Column, ...]:
     """The columns of a catalogue; attributes that tell no items apart are left out.
 
-    An attribute that holds the categories or departments and more besides takes their place.
+    An attribute that holds the categories or departments and more besides takes their place. That
+    an item is of a sensitive class makes it like no other.
     """
-    several = dict(catalogue.attributes)
+    several = {name: each for name, each in catalogue.attributes.items() if name != SENSITIVE}
     for name, labels in (("category", catalogue.categories), ("department", catalogue.departments)):
         several.setdefault(name, tuple((label,) if label else () for label in labels))
     columns = (
