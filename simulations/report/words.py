@@ -34,7 +34,11 @@ PARTS = {
     "rhythm": "when she is due to buy it again",
     "context": "the day, the hour or the place",
 }
-TASKS = {"item-item": "item-item"}
+TASKS = {
+    "item-item": "item-item",
+    "federated-evaluation": "quality, measured on devices",
+    "group-fairness": "fairness between groups",
+}
 PURPOSES = {
     "personalise-on-device": "recommendations on her device",
     "train-shared-models": "training shared models",

@@ -69,9 +69,20 @@ RISKS: Final[Sequence[Risk]] = (
         likelihood="medium",
         severity="high",
         measures="Sensitive product classes are a category of their own, off by default and "
-        "without points.",
+        "without points. The public item list names them; without a grant for the very purpose "
+        "their lines reach no task and no list, and they are not recommended.",
         residual="Classes that nobody listed as sensitive may still tell something.",
         residual_level="medium",
+    ),
+    Risk(
+        name="An audit tells which group somebody is in, or shows up a small group.",
+        likelihood="medium",
+        severity="high",
+        measures="Stating a group is voluntary, needs a grant of its own, and stays on the device; "
+        "what leaves is a place in a noisy sum, and no group below a public minimum is reported.",
+        residual="A store that takes statements for its shoppers knows them. Figures of a group "
+        "may be held against all of its members.",
+        residual_level="low",
     ),
     Risk(
         name="Participation itself is seen.",
