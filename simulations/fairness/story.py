@@ -67,20 +67,19 @@ def headline(found: FairnessArtefact) -> tuple[str, ...]:
 def table(found: FairnessArtefact) -> Table:
     """The groups for a reader at a terminal."""
     made = Table(title="By group: NDCG over the mean of all", title_justify="left")
-    made.add_column("group")
-    for title in ("shoppers", "NDCG", "over the mean", "for all groups at once", "smallest seen"):
-        made.add_column(title, justify="right")
-    made.add_column("what may be said")
+    made.add_column("group", no_wrap=True)
+    for title in ("shoppers", "ratio", "sure for all", "seen from"):
+        made.add_column(title, justify="right", no_wrap=True)
+    made.add_column("verdict", no_wrap=True)
     for each in groups_of(found):
         figures = each.finding.figures
         made.add_row(
             Text(each.name),  # a name is never read as markup
             f"{figures['shoppers'].value:,.0f}",
-            words.score(figures["ndcg"].value),
             f"{figures['ratio'].value:.2f}",
             f"{figures['ratio_sure'].low:.2f}–{figures['ratio_sure'].high:.2f}",
             _percent(each.detectable),
-            VERDICTS[each.finding.verdict],
+            words.spaced(each.finding.verdict),
             style="bold red" if each.finding.verdict in ALARMING else None,
         )
     return made
