@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from client.contributions.history import FloatArray, History
 from client.recommender.closed_form import ClosedForm, closed_form, habit, lift
+from client.recommender.content import recency
 from client.recommender.moment import Match, Moment, Setting, matches
 from client.recommender.rhythm import Rhythm, rhythm
 from client.recommender.shared import Shared
@@ -28,6 +29,9 @@ LEAST_POPULARITY = 0.003
 MIDDLE_POPULARITY = 0.05
 SHORT_DECAY, LONG_DECAY = 0.8, 0.99
 LIFT_SCALE = 30.0
+# Content: leanings add up to a few units; of her entries, the last so many count most.
+FIT_SCALE = 3.0
+RECENT_ENTRIES = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,6 +106,16 @@ def _category(know: Knowledge) -> FloatArray:
     return np.where(shared.categorised, np.log1p(summed)[shared.category] / 3.0, 0.0)
 
 
+def _fit(know: Knowledge, weights: FloatArray | None = None) -> FloatArray:
+    """How well public content fits what she has, shape (items,), within ±1."""
+    fit: FloatArray = np.tanh(know.shared.content.similarity(know.history, weights) / FIT_SCALE)
+    return fit
+
+
+def _fit_lately(know: Knowledge) -> FloatArray:
+    return _fit(know, recency(know.history, RECENT_ENTRIES))
+
+
 def _last(know: Knowledge) -> FloatArray:
     return know.history.latest(1).counts
 
@@ -134,6 +148,8 @@ COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
     Feature.LIFT_BOUGHT: lambda know: np.where(know.bought, _lifted(know), 0.0),
     Feature.LIFT_NEW: lambda know: np.where(know.bought, 0.0, _lifted(know)),
     Feature.CATEGORY: _category,
+    Feature.CONTENT: _fit,
+    Feature.CONTENT_LATELY: _fit_lately,
     Feature.DUE: lambda know: know.rhythm.due,
     Feature.LATE: lambda know: know.rhythm.late,
     Feature.WEEKDAY: _pull(Setting.WEEKDAY),

@@ -1,6 +1,6 @@
 """A shopper's list: the best items, each with the exact parts of its score."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +25,7 @@ class PartKind(StrEnum):
     LIKED: (different items of the same category that the shopper has bought).
     RHYTHM: (mean days between her purchases of it, days since the last one); nothing where no
         times are known.
+    CONTENT: the shopper's own items that it resembles, strongest first.
     CONTEXT: (code of the weekday, part of the day, season or store, see ``moment.CODES``; times
         she bought it then).
     """
@@ -34,6 +35,7 @@ class PartKind(StrEnum):
     PAIRED = "paired"
     LIKED = "liked"
     RHYTHM = "rhythm"
+    CONTENT = "content"
     CONTEXT = "context"
 
 
@@ -61,6 +63,7 @@ KINDS: Mapping[Source, PartKind] = {
     Source.PAIRING: PartKind.PAIRED,
     Source.AFFINITY: PartKind.LIKED,
     Source.RHYTHM: PartKind.RHYTHM,
+    Source.CONTENT: PartKind.CONTENT,
     Source.WEEKDAY: PartKind.CONTEXT,
     Source.DAYPART: PartKind.CONTEXT,
     Source.SEASON: PartKind.CONTEXT,
@@ -131,20 +134,19 @@ def _parts(model: Model, know: Knowledge, scores: Scores, item: int) -> tuple[Pa
 
 
 def _evidence(model: Model, know: Knowledge, source: Source, item: int) -> tuple[int, ...]:
-    match KINDS[source]:
-        case PartKind.HABIT:
-            return _habit(model, know.history, item)
-        case PartKind.POPULAR:
-            return _rank(model, know.history, item)
-        case PartKind.PAIRED:
-            return model.companions(know.history, item)
-        case PartKind.LIKED:
-            return _liked(model, know.history, item)
-        case PartKind.RHYTHM:
-            return _rhythm(know, item)
-        case PartKind.CONTEXT:
-            match = know.matches[Setting(source)]
-            return match.code, int(match.times[item])
+    kind, history = KINDS[source], know.history
+    if kind is PartKind.CONTEXT:
+        match = know.matches[Setting(source)]
+        return match.code, int(match.times[item])
+    found: Mapping[PartKind, Callable[[], tuple[int, ...]]] = {
+        PartKind.HABIT: lambda: _habit(model, history, item),
+        PartKind.POPULAR: lambda: _rank(model, history, item),
+        PartKind.PAIRED: lambda: model.companions(history, item),
+        PartKind.LIKED: lambda: _liked(model, history, item),
+        PartKind.RHYTHM: lambda: _rhythm(know, item),
+        PartKind.CONTENT: lambda: model.content.speakers(history, item),
+    }
+    return found[kind]()
 
 
 def _habit(model: Model, history: History, item: int) -> tuple[int, int]:

@@ -29,6 +29,7 @@ class Source(StrEnum):
     PAIRING = "pairing"
     AFFINITY = "affinity"
     RHYTHM = "rhythm"
+    CONTENT = "content"
     WEEKDAY = "weekday"
     DAYPART = "daypart"
     SEASON = "season"
@@ -46,6 +47,8 @@ SOURCES: Mapping[Feature, Source] = {
     Feature.LIFT_BOUGHT: Source.PAIRING,
     Feature.LIFT_NEW: Source.PAIRING,
     Feature.CATEGORY: Source.AFFINITY,
+    Feature.CONTENT: Source.CONTENT,
+    Feature.CONTENT_LATELY: Source.CONTENT,
     Feature.DUE: Source.RHYTHM,
     Feature.LATE: Source.RHYTHM,
     Feature.WEEKDAY: Source.WEEKDAY,

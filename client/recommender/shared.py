@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from client.contributions.history import FloatArray, IndexArray
+from client.recommender.content import ContentKernel
 from client.recommender.settings import Settings
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
@@ -85,6 +86,11 @@ class Shared:
 
     def _scores(self, artefact: PopularityArtefact | None) -> FloatArray:
         return np.zeros(len(self.catalogue)) if artefact is None else artefact.scores
+
+    @cached_property
+    def content(self) -> ContentKernel:
+        """What the item list says of its items."""
+        return ContentKernel.of(self.catalogue, self.overall)
 
     @cached_property
     def category(self) -> IndexArray:

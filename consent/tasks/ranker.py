@@ -35,6 +35,8 @@ class Feature(StrEnum):
     LIFT_BOUGHT = "lift-bought"
     LIFT_NEW = "lift-new"
     CATEGORY = "category"
+    CONTENT = "content"
+    CONTENT_LATELY = "content-lately"
     DUE = "due"
     LATE = "late"
     WEEKDAY = "weekday"

@@ -7,9 +7,12 @@ from functools import reduce
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from client.contributions.history import History
 from client.recommender.explanation.explain import reason
+from client.recommender.features import Knowledge
+from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.recommend import PartKind, Recommendation, rank, recommend
 from client.recommender.scores import Model, Source
 from client.recommender.settings import Settings
@@ -20,6 +23,7 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
+from consent.tasks.ranker import Feature, RankerArtefact
 from crypto.errors import ConsentError, InvalidInputError, WireError
 from tests.unit.client.test_contributions import baskets, granted
 
@@ -71,6 +75,47 @@ def test_parts_sum_to_the_score_to_the_last_bit(contents: list[list[str]]) -> No
         assert reduce(lambda total, value: total + value, values, 0.0) == recommendation.score
         assert math.isfinite(recommendation.score)
         assert reason(recommendation, CATALOGUE).endswith(".")
+
+
+@given(
+    contents=baskets,
+    weights=st.lists(st.floats(-3, 3), min_size=len(Feature), max_size=len(Feature)),
+    known=st.booleans(),
+)
+def test_with_a_ranker_too_parts_sum_to_the_score_to_the_last_bit(
+    contents: list[list[str]], weights: list[float], known: bool
+) -> None:
+    ranker = RankerArtefact(
+        catalogue=CATALOGUE.hash, features=tuple(Feature), weights=np.array(weights)
+    )
+    model = Model.of(CATALOGUE, [PAIRS, RECENT, OVERALL, ranker])
+    moment = Moment(time=1_000_000) if known else UNKNOWN
+    scores = model.scores(history(*contents), moment)
+    assert np.isfinite(scores.total).all()
+    for recommendation in rank(model, history(*contents), count=ITEMS, moment=moment):
+        values = [part.value for part in recommendation.parts]
+        assert reduce(lambda total, value: total + value, values, 0.0) == recommendation.score
+        assert recommendation.score == scores.total[recommendation.item]
+
+
+def test_a_score_is_the_weighted_sum_of_its_features() -> None:
+    features = tuple(Feature)
+    weights = np.linspace(2.0, -0.5, len(features))
+    ranker = RankerArtefact(catalogue=CATALOGUE.hash, features=features, weights=weights)
+    model = Model.of(CATALOGUE, [PAIRS, RECENT, OVERALL, ranker])
+    mine = history("ab", "a", "cd", "a")
+    table = Knowledge(shared=model, history=mine, moment=UNKNOWN).table(features)
+    assert model.scores(mine).total == pytest.approx(table @ weights)
+
+
+def test_a_ranker_of_the_base_alone_keeps_the_order_of_the_closed_form() -> None:
+    ranker = RankerArtefact(
+        catalogue=CATALOGUE.hash, features=(Feature.BASE,), weights=np.array([2.0])
+    )
+    ranked = Model.of(CATALOGUE, [PAIRS, RECENT, OVERALL, ranker])
+    mine = history("ab", "bc", "f")
+    order = [[r.item for r in rank(model, mine, count=ITEMS)] for model in (FULL, ranked)]
+    assert order[0] == order[1]
 
 
 @given(contents=baskets)
