@@ -42,7 +42,8 @@ def take_part(message: Message, context: Context) -> Message:
     try:
         home = _home(context)
         invitation = Invitation.from_bytes(_bytes_of(message))
-        sent = contribute(invitation, home, connect(home.trust.consent_url))
+        consent = connect(home.trust.consent_url)
+        sent = contribute(invitation, home, consent, given=artefacts_in(message.content))
     except ConsentError:
         return Message(_declined("consent"), reply_to=message)
     except UnfitRoundError as error:
@@ -75,6 +76,12 @@ def _bytes_of(message: Message) -> bytes:
     if not isinstance(value, bytes):
         raise WireError("The message carries no invitation.")
     return value
+
+
+def artefacts_in(content: RecordDict) -> dict[str, bytes]:
+    """What came with the invitation, by the names that the sender gave; nothing is checked yet."""
+    found = content.array_records.get("artefacts")
+    return {} if found is None else {name: bytes(array.data) for name, array in found.items()}
 
 
 def _home(context: Context) -> ClientHome:

@@ -4,7 +4,8 @@ Knows nothing of Flower; ``client/app.py`` only translates messages.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import httpx
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from client.contributions.registry import contribute as contribution_of
 from client.events import EventStore
 from client.gateway import Gateway, ShopperGrant
+from client.given import artefacts_for
 from client.holds import Holds
 from client.home import ClientHome, Trust
 from client.outbox import Contribution, Outbox
@@ -19,6 +21,7 @@ from client.protect import protect
 from client.register import Cap, Charge, charge, enter_round
 from client.statements import stated_for
 from consent.client import ConsentClient
+from consent.tasks.artefact import Artefact
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.task import Task, parse_task
 from crypto.acceptance import check_accepts
@@ -26,7 +29,7 @@ from crypto.dp.coin import coin
 from crypto.dp.conversion import device_epsilon
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.random import SecureRandom
-from crypto.errors import ConsentError, RoundError
+from crypto.errors import ConsentError, RoundError, WireError
 from crypto.grant_list import pack_grants
 from crypto.invitation import Invitation
 from crypto.manifest import Manifest, context_of
@@ -104,14 +107,17 @@ def contribute(
     home: ClientHome,
     http: httpx.Client,
     *,
+    given: Mapping[str, bytes] = MappingProxyType({}),
     clock: Callable[[], float] = time.time,
 ) -> Contribution:
     """Take part in a round for every shopper of this client who agreed and whose cap allows it.
 
     What was sealed for this round before is sent again, as long as every grant in it stands.
+    ``given`` are the encoded artefacts that came with the invitation, by their hashes.
 
     Raises:
-        RoundError: the manifest breaks a pinned limit, or the round was joined differently.
+        RoundError: the manifest breaks a pinned limit, the artefacts are not those that it names,
+            or the round was joined differently.
         ConsentError: nobody of this client agreed, or the consent service can't say.
     """
     manifest, task = check_manifest(invitation.manifest, home.trust, now=clock())
@@ -126,6 +132,7 @@ def contribute(
     sealed_before = outbox.find(context)
     if sealed_before is not None and _stands(sealed_before, consent):
         return sealed_before
+    artefacts = _given(task, given, manifest)
     enter_round(
         home.register,
         population=manifest.population,
@@ -139,7 +146,7 @@ def contribute(
         gateway = Gateway(store, consent, home.trust.load_catalogue(), holds)
         grants = _granted(consent, gateway, home, manifest, context)
         sealed = protect(
-            _contributions(gateway, grants, task, home, manifest.plan, rng),
+            _contributions(gateway, grants, task, artefacts, home, manifest.plan, rng),
             plan=manifest.plan,
             context=context,
             scheme=scheme,
@@ -155,6 +162,15 @@ def contribute(
     )
     outbox.put(context, made, closes=manifest.closes)
     return made
+
+
+def _given(task: Task, given: Mapping[str, bytes], manifest: Manifest) -> dict[TaskName, Artefact]:
+    try:
+        return artefacts_for(task, given, catalogue=manifest.catalogue)
+    except WireError as error:
+        raise UnfitRoundError(
+            "This client refuses the round: what came with it is not what its manifest names."
+        ) from error
 
 
 def _stands(contribution: Contribution, consent: ConsentClient) -> bool:
@@ -213,6 +229,7 @@ def _contributions(
     gateway: Gateway,
     grants: Sequence[ShopperGrant],
     task: Task,
+    artefacts: Mapping[TaskName, Artefact],
     home: ClientHome,
     plan: PrivacyPlan,
     rng: SecureRandom,
@@ -222,5 +239,5 @@ def _contributions(
     handed = gateway.hand_over(grants, REQUIRED_PURPOSE[task.name])
     for item, events in zip(grants, handed, strict=True):
         stated = stated_for(task, events, home, item.shopper)
-        values = contribution_of(task, events, catalogue, groups=stated)
+        values = contribution_of(task, events, catalogue, artefacts=artefacts, groups=stated)
         yield RawUpdate(values if coin(plan, rng=rng) else np.zeros_like(values))

@@ -160,6 +160,8 @@ def plan(home: HomeOption, *, as_json: JsonOption = False) -> None:
         return
     console = Console()
     console.print(plan_table(found))
+    for each in found.tasks:
+        console.print(f"{each.task}: {each.why}")
     for task, reason in found.left_out.items():
         console.print(f"Left out: {task}. {reason}")
 

@@ -9,7 +9,7 @@ from flwr.serverapp import Grid
 from consent.client import ConsentClient
 from consent.tasks.names import TaskName
 from crypto.errors import CohortTooSmallError, WireError
-from crypto.wire import parse_public_key, thumbprint
+from crypto.wire import digest, parse_public_key, thumbprint
 from server.exchange import ask
 
 
@@ -58,3 +58,18 @@ def select(
             "with a smaller min_clients (and therefore more noise from each)."
         )
     return chosen
+
+
+def in_turn(members: Sequence[Member], *, run: str, number: int, separation: int) -> list[Member]:
+    """Those whose turn a round of a run is: each client has one in ``separation`` rounds.
+
+    Turns are drawn from public names, so they hide nobody and no amplification is claimed for
+    them; a shopper's own client refuses a round that follows too soon, whoever asks.
+    """
+    if separation == 1:
+        return list(members)
+    return [each for each in members if (_draw(run, each) - number) % separation == 0]
+
+
+def _draw(run: str, member: Member) -> int:
+    return int.from_bytes(digest("turn", run.encode(), member.client.encode())[:8], "little")

@@ -7,7 +7,7 @@ the first. Whoever withdraws after that still drops the upload at the commit.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -37,7 +37,10 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Collector:
-    """Collects one round's uploads into its journal."""
+    """Collects one round's uploads into its journal.
+
+    ``artefacts``: the encoded ones that clients need for the task, by their hashes.
+    """
 
     grid: Grid
     planned: PlannedRound
@@ -48,6 +51,7 @@ class Collector:
     timeout: float
     progress: Progress
     tally: Tally
+    artefacts: Mapping[str, bytes] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
 
     def collect(self, cohort: Sequence[Member]) -> None:
@@ -81,7 +85,7 @@ class Collector:
 
     def _ask(self, cohort: Sequence[Member]) -> Iterator[Reply]:
         nodes = [member.node for member in cohort]
-        content = round_content(self.planned.invitation)
+        content = round_content(self.planned.invitation, self.artefacts)
         return ask(self.grid, nodes, "train.contribute", content, timeout=self.timeout)
 
     def _take(self, reply: Reply) -> bool:

@@ -19,6 +19,7 @@ from flwr.serverapp import Grid
 from consent.answers import Offer
 from consent.client import ConsentClient
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.inputs import named_by
 from consent.tasks.task import Task
 from crypto.ballot import UploadList
 from crypto.commit import Commit
@@ -30,14 +31,15 @@ from crypto.sums.sizes import sealed_sizes
 from crypto.update import IntArray, SealedSum
 from crypto.wire import SignedRecord
 from server.artefacts.registry import finish
-from server.cohort import Member, select
+from server.cohort import Member, in_turn, select
 from server.collect import Collector, Progress, Tally
+from server.endings import ending
 from server.journal import Journal
 from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
 from server.planning import ONLY, Planner, Spot
 from server.record import Watch, record_of
-from server.registry import Registry, Release
+from server.registry import Registry, Release, as_published
 from server.reports import report
 from server.rounds import PlannedRound, RoundTerms, check_commit, release, require_cohort
 from server.share_opening import Opened, open_sum
@@ -91,8 +93,11 @@ def run_round(
     *,
     round_id: str,
     spot: Spot = ONLY,
+    why: str = "",
 ) -> Release:
     """Run one round of one task to its release; returns the existing one if there is one.
+
+    ``why`` says why the task has its share of the budget; it is published with the release.
 
     Raises:
         CohortTooSmallError: below n_min at selection or commit; nothing was released.
@@ -107,10 +112,35 @@ def run_round(
         journal.clear()
         report(existing, federation.registry, federation.consent)
         return existing
-    federation.registry.check_undisputed(task.name, round_id)
+    federation.registry.check_not_over(task.name, round_id)
+    with ending(
+        journal,
+        federation.registry,
+        task=task.name,
+        round_id=round_id,
+        key=federation.identity.public_key(),
+        now=int(federation.clock()),
+    ):
+        planned = _planner(federation, journal).plan(task, plan, round_id=round_id, spot=spot)
+        finished = _conduct(grid, members, planned, federation, journal)
+    finished.record["why"] = why
+    federation.registry.save(finished)
+    journal.clear()
+    report(finished, federation.registry, federation.consent)
+    return finished
+
+
+def _conduct(
+    grid: Grid,
+    members: Sequence[Member],
+    planned: PlannedRound,
+    federation: Federation,
+    journal: Journal,
+) -> Release:
+    """From the planned round to what will be published."""
     watch, tally = Watch(), Tally()
-    planned = _planner(federation, journal).plan(task, plan, round_id=round_id, spot=spot)
-    federation.consent.publish_policy(planned.record, task=task.name, round_id=round_id)
+    task, round_id = planned.task.name, planned.manifest.round_id
+    federation.consent.publish_policy(planned.record, task=task, round_id=round_id)
     committed = _commit_found(federation, planned, journal)
     if committed is None:
         _collect(grid, members, planned, federation, journal, watch, tally)
@@ -119,11 +149,7 @@ def run_round(
             watch.lap("ingest")
         committed = _commit(federation, planned, journal)
     watch.lap("commit")
-    finished = _release(planned, federation, journal, committed, watch, tally)
-    federation.registry.save(finished)
-    journal.clear()
-    report(finished, federation.registry, federation.consent)
-    return finished
+    return _release(planned, federation, journal, committed, watch, tally)
 
 
 def _planner(federation: Federation, journal: Journal) -> Planner:
@@ -147,8 +173,15 @@ def _collect(
     watch: Watch,
     tally: Tally,
 ) -> None:
-    minimum = planned.plan.min_clients
-    cohort = select(members, federation.consent, task=planned.task.name, minimum=minimum)
+    minimum, manifest = planned.plan.min_clients, planned.manifest
+    artefacts = federation.registry.encoded(named_by(planned.task))
+    turn = in_turn(
+        members,
+        run=manifest.run,
+        number=manifest.number,
+        separation=planned.plan.separation,
+    )
+    cohort = select(turn, federation.consent, task=planned.task.name, minimum=minimum)
     watch.lap("select")
     collector = Collector(
         grid=grid,
@@ -160,6 +193,7 @@ def _collect(
         timeout=federation.timeout,
         progress=federation.progress,
         tally=tally,
+        artefacts=artefacts,
         clock=federation.clock,
     )
     collector.collect(cohort)
@@ -287,21 +321,25 @@ def _release(
     uploads = [item.upload for item in journal.waiting]
     task, manifest = planned.task, planned.manifest
     commit = check_commit(record, planned, uploads, federation.consent_key)
+    charged = federation.ledger.last_number(task.name, manifest.run, before=manifest.number)
     spent = federation.ledger.reserve(
         task=task.name,
         round_id=manifest.round_id,
         context=planned.context,
-        releases=planned.plan.charges(manifest.number),
+        releases=planned.plan.charges(manifest.number, after=charged),
         now=int(federation.clock()),
+        place=(manifest.run, manifest.number) if planned.plan.rounds > 1 else None,
     )
     watch.lap("reserve")
     opening = _open(planned, federation, journal, record, commit, watch)
     released = release(opening.integers, planned, commit)
-    artefact = finish(
-        task,
-        released.values,
-        noise_stddev=released.noise_stddev,
-        catalogue=federation.catalogue,
+    artefact = as_published(
+        finish(
+            task,
+            released.values,
+            noise_stddev=released.noise_stddev,
+            catalogue=federation.catalogue,
+        )
     )
     watch.lap("finish")
     published = record_of(planned, spent, watch, tally) | {

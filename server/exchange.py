@@ -5,10 +5,11 @@ round loop is ours; this module is all of Flower that it sees.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from crypto.errors import WireError
@@ -49,9 +50,21 @@ def ask(
             time.sleep(POLL_S)
 
 
-def round_content(invitation: Invitation) -> RecordDict:
-    """The message that asks a client to take part in a round."""
-    return RecordDict({"round": ConfigRecord({"invitation": invitation.to_bytes()})})
+def round_content(
+    invitation: Invitation, artefacts: Mapping[str, bytes] = MappingProxyType({})
+) -> RecordDict:
+    """The message that asks a client to take part in a round.
+
+    ``artefacts``: the encoded ones that its task names, by their hashes.
+    """
+    arrays = {
+        name: Array(dtype="uint8", shape=(len(data),), stype="fedcart.artefact", data=data)
+        for name, data in artefacts.items()
+    }
+    content = RecordDict({"round": ConfigRecord({"invitation": invitation.to_bytes()})})
+    if arrays:
+        content["artefacts"] = ArrayRecord(arrays)
+    return content
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ consent.token      its bearer token at the consent service, 0600
 ledger.db          reserved budget
 releases/          artefacts with their privacy records
 rounds/            journals of rounds in progress, and each task's chain of manifests
+given-up/          why rounds ended without a release
 disputes/          signed part sums of rounds whose key holders contradicted each other
 """
 

@@ -14,6 +14,18 @@ from crypto.opening import MEDIA_TYPE
 T = TypeVar("T")
 
 
+class HolderRefusedError(RoundError):
+    """A key holder answered, and its answer is no."""
+
+
+class HoldersError(RoundError):
+    """Too few key holders took part; ``refused`` are the numbers of those that said no."""
+
+    def __init__(self, message: str, *, refused: frozenset[int] = frozenset()) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
 @dataclass(frozen=True, kw_only=True)
 class HolderEndpoint:
     """Where a key holder answers and which identity is pinned for it."""
@@ -26,12 +38,14 @@ class HolderEndpoint:
         """Post bytes and return the bytes that come back, unchecked.
 
         Raises:
-            RoundError: it refused, with its reason.
+            HolderRefusedError: it refused, with its reason.
+            RoundError: it stumbled.
             httpx.HTTPError: it is away.
         """
         answer = self.http.post(path, content=content, headers={"content-type": MEDIA_TYPE})
         if answer.status_code != httpx.codes.OK:
-            raise RoundError(
+            kind = HolderRefusedError if answer.is_client_error else RoundError
+            raise kind(
                 f"key holder {self.number} refused ({answer.status_code}): {answer.text[:500]}"
             )
         return answer.content
@@ -39,15 +53,19 @@ class HolderEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers(Generic[T]):
-    """What key holders answered, in their order, and why the others did not."""
+    """What key holders answered, in their order, and why the others did not.
+
+    ``refused``: those of the others that said no, rather than being away or making no sense.
+    """
 
     found: dict[int, T]
     refusals: dict[int, str]
+    refused: frozenset[int] = frozenset()
 
 
 def ask_all(holders: Sequence[HolderEndpoint], ask: Callable[[HolderEndpoint], T]) -> Answers[T]:
     """Ask every key holder at once; one that is away, refuses or makes no sense stops nobody."""
-    found, refusals = dict[int, T](), dict[int, str]()
+    found, refusals, refused = dict[int, T](), dict[int, str](), set[int]()
     with ThreadPoolExecutor(len(holders)) as pool:
         asked = {holder.number: pool.submit(ask, holder) for holder in holders}
         for number, future in asked.items():
@@ -55,7 +73,9 @@ def ask_all(holders: Sequence[HolderEndpoint], ask: Callable[[HolderEndpoint], T
                 found[number] = future.result()
             except (httpx.HTTPError, WireError, RoundError, SealError) as error:
                 refusals[number] = f"{type(error).__name__}: {error}"
-    return Answers(found=found, refusals=refusals)
+                if isinstance(error, HolderRefusedError):
+                    refused.add(number)
+    return Answers(found=found, refusals=refusals, refused=frozenset(refused))
 
 
 def ask_each(
@@ -64,13 +84,14 @@ def ask_each(
     """Ask every key holder at once and get every answer, in their order.
 
     Raises:
-        RoundError: one did not answer this step of the round; the message says which and why.
+        HoldersError: one did not answer this step of the round; the message says which and why.
     """
     answers = ask_all(holders, ask)
     if answers.refusals:
-        raise RoundError(
+        raise HoldersError(
             f"{len(answers.found)} of {len(holders)} key holders took part in {step}, all are "
             f"needed; nothing was released. The others: {answers.refusals}. Start the missing "
-            "ones and resume the round, or plan a new one if its time is over."
+            "ones and resume the round, or plan a new one if its time is over.",
+            refused=answers.refused,
         )
     return tuple(answers.found[holder.number] for holder in holders)

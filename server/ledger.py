@@ -22,6 +22,13 @@ CREATE TABLE IF NOT EXISTS reserved (
     PRIMARY KEY (task, round)
 ) STRICT
 """
+# Where a round of a run with several rounds stands; what was skipped is charged with the next one.
+_PLACES = """
+CREATE TABLE IF NOT EXISTS placed (
+    task TEXT NOT NULL, round TEXT NOT NULL, run TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (task, round)
+) STRICT
+"""
 
 
 class Ledger:
@@ -40,6 +47,7 @@ class Ledger:
         with self._open() as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(_SCHEMA)
+            db.execute(_PLACES)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -64,10 +72,12 @@ class Ledger:
         context: str,
         releases: Sequence[Release],
         now: int,
+        place: tuple[str, int] | None = None,
     ) -> float:
         """Reserve a round's releases and return the ε spent by all reservations with it.
 
-        Reserving the same round for the same context again costs nothing.
+        Reserving the same round for the same context again costs nothing. ``place`` is its run and
+        its number there, in a run of several rounds.
 
         Raises:
             BudgetError: the budget would be exceeded, the round was reserved for another
@@ -90,8 +100,17 @@ class Ledger:
                 raise BudgetError(self._refusal(task, spent, total))
             row = (task, round_id, context, json.dumps([release_to_json(r) for r in releases]), now)
             db.execute("INSERT INTO reserved VALUES (?, ?, ?, ?, ?)", row)
+            if place is not None:
+                db.execute("INSERT INTO placed VALUES (?, ?, ?, ?)", (task, round_id, *place))
             db.execute("COMMIT")
         return total
+
+    def last_number(self, task: str, run: str, *, before: int) -> int:
+        """The last number below ``before`` that a run was charged up to; -1 for none."""
+        query = "SELECT max(number) FROM placed WHERE task = ? AND run = ? AND number < ?"
+        with self._open() as db:
+            (found,) = db.execute(query, (task, run, before)).fetchone()
+        return -1 if found is None else int(found)
 
     def _refusal(self, task: str, spent: list[Release], total: float) -> str:
         before = epsilon(spent, delta=self._delta)

@@ -24,7 +24,9 @@ class TaskOverview:
         noise_multiplier: 0 means no privacy.
         epsilon: of this task alone; None without noise.
         noise_stddev: of the noise in each value of the smallest allowed sum, in contributions.
-        sealed_bytes: what a client sends, all key holders together.
+        sealed_bytes: what a client sends in a round, all key holders together.
+        rounds: how many there are.
+        why: why it has its share of the budget, in a sentence.
     """
 
     task: str
@@ -35,6 +37,8 @@ class TaskOverview:
     min_clients: int
     sealed_bytes: int
     scheme: str
+    rounds: int
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +89,14 @@ def plan_overview(home: CoordinatorHome) -> PlanOverview:
     return PlanOverview(
         epsilon=_epsilon(planned, home.plan.delta),
         delta=home.plan.delta,
-        tasks=tuple(_task(str(name), plan) for name, plan in planned.plans.items()),
+        tasks=tuple(
+            _task(str(name), plan, planned.reasons[name]) for name, plan in planned.plans.items()
+        ),
         left_out={str(name): reason for name, reason in planned.left_out.items()},
     )
 
 
-def _task(name: str, plan: PrivacyPlan) -> TaskOverview:
+def _task(name: str, plan: PrivacyPlan, why: str) -> TaskOverview:
     return TaskOverview(
         task=name,
         dimension=plan.dimension,
@@ -100,6 +106,8 @@ def _task(name: str, plan: PrivacyPlan) -> TaskOverview:
         min_clients=plan.min_clients,
         sealed_bytes=sealed_sizes(plan).total,
         scheme=plan.scheme,
+        rounds=plan.rounds,
+        why=why,
     )
 
 
@@ -144,13 +152,26 @@ def plan_table(found: PlanOverview) -> Table:
     total = "no privacy" if found.epsilon is None else f"ε = {told(found.epsilon)} in all"
     table = Table(title=f"Schedule: {total} at δ = {found.delta:g}, unit: one shopper")
     table.add_column("Task", no_wrap=True)
-    for name in ("Values", "Noise multiplier", "ε alone", "Least clients", "Bytes a client"):
+    for name in (
+        "Values",
+        "Rounds",
+        "Noise multiplier",
+        "ε alone",
+        "Least clients",
+        "Bytes a client",
+    ):
         table.add_column(name, justify="right")
     for task in found.tasks:
         alone = "none" if task.epsilon is None else told(task.epsilon)
         noise, sealed = f"{task.noise_multiplier:.3f}", f"{task.sealed_bytes:,}"
         table.add_row(
-            task.task, f"{task.dimension:,}", noise, alone, f"{task.min_clients:,}", sealed
+            task.task,
+            f"{task.dimension:,}",
+            f"{task.rounds}",
+            noise,
+            alone,
+            f"{task.min_clients:,}",
+            sealed,
         )
     return table
 

@@ -50,6 +50,8 @@ def record_of(planned: PlannedRound, spent: float, watch: Watch, tally: Tally) -
     return {
         "task": planned.task.name,
         "round": planned.manifest.round_id,
+        "run": planned.manifest.run,
+        "number": planned.manifest.number,
         "context": planned.context,
         "epsilon": planned.manifest.epsilon,
         "epsilon_spent_in_all": spent if plan.private else None,

@@ -7,6 +7,7 @@ or everything. A release is never replaced.
 import io
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
+from consent.tasks.inputs import hash_of
 from crypto.durable import flush
 from crypto.errors import RoundError
 from crypto.update import ReleasedSum
@@ -105,6 +107,35 @@ class Registry:
         files = {f"part-{part.holder}": signed for part, signed in pairs}
         return _write_folder(self._disputed(task, round_id), files)
 
+    def is_disputed(self, task: str, round_id: str) -> bool:
+        """Whether the key holders of a round contradicted each other."""
+        return self._disputed(task, round_id).exists()
+
+    def give_up(self, task: str, round_id: str, *, reason: str) -> None:
+        """Note that a round ended without a release, for good."""
+        place = self._given_up(task, round_id)
+        if not place.exists():
+            _write_folder(place, {"reason.txt": reason.encode()})
+
+    def is_over(self, task: str, round_id: str) -> bool:
+        """Whether a round ended without a release: discarded, or given up."""
+        return self.is_disputed(task, round_id) or self._given_up(task, round_id).exists()
+
+    def check_not_over(self, task: str, round_id: str) -> None:
+        """Refuse a round that ended without a release.
+
+        Raises:
+            RoundError: it was given up or discarded; the message says why.
+        """
+        place = self._given_up(task, round_id)
+        if place.exists():
+            reason = (place / "reason.txt").read_text()
+            raise RoundError(
+                f"Round {round_id!r} of {task!r} ended without a release: {reason} Start a new run "
+                "under another id. Its charge, if any, stays in the ledger."
+            )
+        self.check_undisputed(task, round_id)
+
     def check_undisputed(self, task: str, round_id: str) -> None:
         """Refuse a round that was discarded.
 
@@ -119,6 +150,9 @@ class Registry:
                 f"other. Their signed part sums are in {place}; find out who is wrong, then start "
                 "a new run under another id. Its charge stays in the ledger."
             )
+
+    def _given_up(self, task: str, round_id: str) -> Path:
+        return self._folder.with_name("given-up") / task / round_id
 
     def _disputed(self, task: str, round_id: str) -> Path:
         return self._folder.with_name("disputes") / task / round_id
@@ -145,9 +179,35 @@ class Registry:
         files.sort(key=lambda file: (file.stat().st_mtime, file))
         return [json.loads(file.read_text()) for file in files]
 
+    def encoded(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The released artefacts of these hashes, as they are published.
+
+        Raises:
+            RoundError: nothing of this hash was released here.
+        """
+        wanted = set(names)
+        found: dict[str, bytes] = {}
+        for file in sorted(self._folder.glob("*/*/artefact.json")) if wanted else ():
+            data = file.read_bytes()
+            found |= {hash_of(data): data}
+        if missing := sorted(wanted - found.keys()):
+            raise RoundError(
+                f"The task builds on artefact {missing[0]}, and none of this hash was released "
+                "here; name one that lies in the coordinator's releases."
+            )
+        return {name: found[name] for name in wanted}
+
     def artefact_file(self, task: str, round_id: str) -> Path:
         """The file that devices read."""
         return self._place(task, round_id) / "artefact.json"
+
+
+def as_published(artefact: Artefact) -> Artefact:
+    """An artefact as whoever reads it has it: numbers as they are published, to the last bit.
+
+    What builds on it is planned from this one, so that it comes out the same after a crash.
+    """
+    return decode_artefact(encode_artefact(artefact))
 
 
 def _write_folder(place: Path, files: dict[str, bytes]) -> Path:

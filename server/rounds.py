@@ -214,7 +214,8 @@ def release(integers: IntArray, planned: PlannedRound, commit: Commit) -> Releas
     unit = plan.clipping_norm / plan.scale / plan.sampling_rate
     return ReleasedSum(
         values=rotation.backward(integers.astype(np.float64) * unit),
-        noise_stddev=plan.noise_stddev(commit.clients) / plan.sampling_rate,
+        noise_stddev=plan.noise_stddev(commit.clients, number=planned.manifest.number)
+        / plan.sampling_rate,
         clients=commit.clients,
         shoppers=commit.shoppers,
     )

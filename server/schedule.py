@@ -1,20 +1,28 @@
 """The training plan: which tasks run, and how one budget is split over them.
 
-Decided wholly before anything is spent. A task whose signal cannot clear its noise at the planned
-population and budget is left out, and its share goes to the others.
+Decided wholly before anything is spent, and each share says why. All rounds of all tasks compose to
+the one ε. A task whose signal cannot clear its noise at the planned population and budget is left
+out, and its share goes to the others (docs/decisions/0020).
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from consent.tasks.evaluation import MAX_SKETCH, EvaluationTask
+from consent.tasks.fairness import FairnessTask
+from consent.tasks.groups import DEFAULT_SCHEMA
 from consent.tasks.names import TaskName
+from consent.tasks.ranker import Feature, RankerTask
 from crypto.dp.plan import PrivacyPlan, calibrate
 from crypto.dp.widths import NoiseSet
-from crypto.errors import InvalidInputError
+from crypto.errors import InvalidInputError, PlanError
 from crypto.sums.schemes import Scheme
 from crypto.wire import get_float, get_int
+from server.artefacts import ranker
 from server.artefacts.signal import item_item_verdict
+from server.reasons import reasons
+from server.runs import Run, cost
 
 # Shares of the budget, tuned on validation data without privacy (docs/decisions/0005).
 DEFAULT_WEIGHTS = {
@@ -24,6 +32,8 @@ DEFAULT_WEIGHTS = {
 }
 # Of a grant's ten minutes, what is left for key holders to see it.
 MAX_TIMEOUT_S = 300.0
+_FITTING_STEP = 1e-4
+_FITTING_STEPS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +44,8 @@ class TrainingPlan:
         epsilon: for everything shared in total; None switches privacy off (research only).
         delta: of the (ε, δ) statement.
         weights: the tasks to run, in order, each with its share of the budget.
+        runs: tasks that are made in several rounds, and how; all others have one. A task's share
+            covers its rounds together.
         recent_baskets: how many last baskets ``recent-popularity`` counts.
         item_item_items: length of the public list for ``item-item``.
         min_clients, max_clients, max_shoppers, max_colluders: see ``PrivacyPlan``.
@@ -50,6 +62,7 @@ class TrainingPlan:
     epsilon: float | None
     delta: float
     weights: dict[TaskName, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
+    runs: dict[TaskName, Run] = field(default_factory=dict)
     recent_baskets: int = 3
     item_item_items: int = 512
     min_clients: int
@@ -66,7 +79,11 @@ class TrainingPlan:
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
-        return {**vars(self), "weights": {str(k): v for k, v in self.weights.items()}}
+        return {
+            **vars(self),
+            "weights": {str(k): v for k, v in self.weights.items()},
+            "runs": {str(k): vars(v) for k, v in self.runs.items()},
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -77,6 +94,9 @@ class TrainingPlan:
         weights = value["weights"]
         if not isinstance(weights, dict) or not weights or not set(weights) <= set(TaskName):
             raise InvalidInputError(f"Field 'weights' names tasks among {', '.join(TaskName)}.")
+        runs = value["runs"]
+        if not isinstance(runs, dict) or not set(runs) <= set(weights):
+            raise InvalidInputError("Field 'runs' names tasks that have a weight.")
         if value["scheme"] not in list(Scheme):
             raise InvalidInputError(f"Field 'scheme' is one of {', '.join(Scheme)}.")
         wide = 10**9
@@ -87,6 +107,7 @@ class TrainingPlan:
             else get_float(value, "epsilon", low=0, high=1e6),
             delta=get_float(value, "delta", low=0, high=1),
             weights={TaskName(k): get_float(weights, k, low=0, high=1e6) for k in weights},
+            runs={TaskName(k): Run.from_json(v, task=TaskName(k)) for k, v in runs.items()},
             recent_baskets=get_int(value, "recent_baskets", low=1, high=1000),
             item_item_items=get_int(value, "item_item_items", low=2, high=4096),
             max_colluders=get_int(value, "max_colluders", low=0, high=wide),
@@ -110,10 +131,14 @@ def _switch(value: dict[str, Any], key: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The tasks that run, each with its privacy plan, and why others do not."""
+    """The tasks that run, each with its privacy plan, and why others do not.
+
+    ``reasons``: a sentence for each task's share of the budget.
+    """
 
     plans: dict[TaskName, PrivacyPlan]
     left_out: dict[TaskName, str]
+    reasons: dict[TaskName, str]
 
 
 def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
@@ -124,24 +149,64 @@ def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
     """
     listed = min(plan.item_item_items, items)
     dimensions: dict[TaskName, int] = {
-        TaskName.POPULARITY: items,
-        TaskName.RECENT_POPULARITY: items,
-        TaskName.ITEM_ITEM: listed * (listed - 1) // 2,
+        name: _dimension(name, items=items, listed=listed) for name in plan.weights
     }
-    plans = _calibrated(plan, {name: dimensions[name] for name in plan.weights})
+    plans = _calibrated(plan, dimensions)
     if TaskName.ITEM_ITEM not in plans or plan.force_item_item:
-        return Schedule(plans=plans, left_out={})
+        return _explained(plan, plans, {})
     verdict = item_item_verdict(
         shoppers=plan.expected_shoppers,
         listed=listed,
         noise_stddev=plans[TaskName.ITEM_ITEM].noise_stddev(plan.min_clients),
     )
     if verdict.worthwhile:
-        return Schedule(plans=plans, left_out={})
+        return _explained(plan, plans, {})
     kept: dict[TaskName, int] = {
-        name: dimensions[name] for name in plan.weights if name is not TaskName.ITEM_ITEM
+        name: size for name, size in dimensions.items() if name is not TaskName.ITEM_ITEM
     }
-    return Schedule(plans=_calibrated(plan, kept), left_out={TaskName.ITEM_ITEM: verdict.reason})
+    return _explained(plan, _calibrated(plan, kept), {TaskName.ITEM_ITEM: verdict.reason})
+
+
+def _explained(
+    plan: TrainingPlan, plans: dict[TaskName, PrivacyPlan], left_out: dict[TaskName, str]
+) -> Schedule:
+    why = reasons(plans, defaults=DEFAULT_WEIGHTS, weights=plan.weights, left_out=left_out)
+    return Schedule(plans=plans, left_out=left_out, reasons=why)
+
+
+def _dimension(name: TaskName, *, items: int, listed: int) -> int:
+    """Length of a task's vector; of the ranker's the most it may be (see ``fitted_to``)."""
+    match name:
+        case TaskName.POPULARITY | TaskName.RECENT_POPULARITY:
+            return items
+        case TaskName.ITEM_ITEM:
+            return listed * (listed - 1) // 2
+        case TaskName.RANKER:
+            features = tuple(each for each in Feature if each not in ranker.CONTEXT)
+            return RankerTask(features=features, weights=(), candidates=2, baskets=1).dimension
+        case TaskName.EVALUATION:
+            return EvaluationTask(items=items, sketch=min(items, MAX_SKETCH)).dimension
+        case TaskName.FAIRNESS:
+            return FairnessTask(items=items, schema=DEFAULT_SCHEMA).dimension
+
+
+def fitted_to(plan: PrivacyPlan, dimension: int) -> PrivacyPlan:
+    """A plan for a vector of another length than was scheduled, which costs no more at any order.
+
+    What a ranker weighs is known when the tasks before it are released, so its length is, too.
+    """
+    if plan.dimension == dimension or not plan.private:
+        return replace(plan, dimension=dimension)
+    most = plan.release.rdp()
+    for step in range(_FITTING_STEPS):
+        wider = plan.noise_multiplier * (1 + step * _FITTING_STEP)
+        found = replace(plan, dimension=dimension).with_noise(wider)
+        if (found.release.rdp() <= most).all():
+            return found
+    raise PlanError(
+        f"No plan for {dimension} values costs what was scheduled for {plan.dimension}; plan a "
+        "new run."
+    )
 
 
 def _calibrated(plan: TrainingPlan, dimensions: dict[TaskName, int]) -> dict[TaskName, PrivacyPlan]:
@@ -159,12 +224,25 @@ def _calibrated(plan: TrainingPlan, dimensions: dict[TaskName, int]) -> dict[Tas
             noise=NoiseSet.CENTRED_GAUSSIAN if plan.experimental else NoiseSet.SKELLAM,
             experimental=plan.experimental,
             client_noise=plan.client_noise,
+            **plan.runs.get(name, Run()).terms,
         )
         for name, dimension in dimensions.items()
     }
+    for name, each in plans.items():
+        _check_turns(name, each)
     if plan.epsilon is None or math.isinf(plan.epsilon):
         return plans
-    weights = {str(name): plan.weights[name] for name in plans}
+    # A task's share covers its rounds: each of them has the task's over what they cost together.
+    weights = {str(name): plan.weights[name] / cost(each) for name, each in plans.items()}
     named = {str(name): each for name, each in plans.items()}
     chosen = calibrate(named, weights=weights, target_epsilon=plan.epsilon)
     return {TaskName(name): each for name, each in chosen.items()}
+
+
+def _check_turns(name: TaskName, plan: PrivacyPlan) -> None:
+    if plan.separation * plan.min_clients > plan.max_clients:
+        raise PlanError(
+            f"With separation={plan.separation} each round of {name} has one in "
+            f"{plan.separation} of at most {plan.max_clients} clients, and min_clients="
+            f"{plan.min_clients} are needed; lower separation or min_clients."
+        )

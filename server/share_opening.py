@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crypto.errors import RoundError, WireError
+from crypto.errors import WireError
 from crypto.opening import OpenRequest, decode_part
 from crypto.sums.schemes import THRESHOLD
 from crypto.update import PartSum, SealedSum
 from crypto.wire import SignedRecord
-from server.keyholders import Answers, HolderEndpoint, ask_all
+from server.keyholders import Answers, HolderEndpoint, HoldersError, ask_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +61,14 @@ def opened(answers: Answers[tuple[PartSum, bytes]], holders: int) -> Opened:
     """The parts, if there are enough.
 
     Raises:
-        RoundError: fewer than two answered; nothing was released.
+        HoldersError: fewer than two answered; nothing was released.
     """
     if len(answers.found) < THRESHOLD:
-        raise RoundError(
+        raise HoldersError(
             f"{len(answers.found)} of {holders} key holders opened their part, {THRESHOLD} are "
             f"needed; nothing was released. Their answers: {answers.refusals}. Start the missing "
-            "ones and resume the round."
+            "ones and resume the round.",
+            refused=answers.refused,
         )
     ordered = [answers.found[number] for number in sorted(answers.found)]
     return Opened(

@@ -1,9 +1,11 @@
 """A training run: the schedule's tasks one after the other, each feeding the next.
 
-``popularity`` comes before ``item-item``, whose item list and weights derive from its release.
+``popularity`` comes before ``item-item``, whose item list and weights derive from its release, and
+both before the ranker, which weighs them. A task may take several rounds, each carrying on from
+what the round before released.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 
@@ -12,30 +14,36 @@ from flwr.serverapp import Grid
 
 from consent.client import ConsentClient
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
-from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
-from consent.tasks.task import Task
-from crypto.errors import PlanError
+from crypto.dp.plan import PrivacyPlan
+from crypto.errors import RoundError
 from crypto.holder_card import in_order
-from server.artefacts.item_item import plan_task
-from server.cohort import roll_call
+from server.cohort import Member, roll_call
 from server.collect import Progress
 from server.conductor import Federation, run_round
+from server.endings import sweep
 from server.home import CoordinatorHome
 from server.keyholders import HolderEndpoint
 from server.ledger import Ledger
+from server.next_task import next_task
 from server.registry import Registry, Release
 from server.reports import report_missing
 from server.rounds import RoundTerms
-from server.schedule import Schedule, TrainingPlan, schedule
+from server.runs import round_id_of, spot_of
+from server.schedule import Schedule, TrainingPlan, fitted_to, schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a run came to."""
+    """What a run came to.
+
+    Attributes:
+        releases: each task's, of its last round.
+        rounds: every round's, in order.
+    """
 
     releases: dict[TaskName, Release]
+    rounds: tuple[Release, ...]
     schedule: Schedule
 
 
@@ -50,22 +58,84 @@ def train(
 ) -> Training:
     """Run every scheduled task once over the connected clients; resumes a run by the same id.
 
+    A round that ended for good without a release is not tried again: its task goes on with the
+    next number, as far as its run has one.
+
     ``http`` makes a client for a base URL; by default over the network.
 
     Raises:
-        FedcartError: a round can't go on; tasks before it stay released.
+        FedcartError: a round can't go on; tasks and rounds before it stay released.
     """
     catalogue = home.load_catalogue()
     planned = schedule(home.plan, items=len(catalogue))
     federation = compose(home, catalogue, progress=progress, http=http or _http, clock=clock)
     report_missing(federation.registry, federation.consent)
+    sweep(
+        home.path / "rounds",
+        federation.registry,
+        key=home.identity.public_key(),
+        now=int(clock()),
+    )
     members = roll_call(grid, timeout=home.plan.timeout)
+    run = _Run(grid=grid, members=members, federation=federation, terms=home.plan, run_id=run_id)
     releases: dict[TaskName, Release] = {}
+    rounds: list[Release] = []
     for name, plan in planned.plans.items():
-        task = _task(name, home.plan, catalogue, releases)
-        round_id = f"{run_id}-{name}"
-        releases[name] = run_round(grid, members, task, plan, federation, round_id=round_id)
-    return Training(releases=releases, schedule=planned)
+        made = run.task(name, plan, releases, why=planned.reasons[name])
+        releases[name] = made[-1]
+        rounds += made
+    return Training(releases=releases, rounds=tuple(rounds), schedule=planned)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """What all tasks of a run share."""
+
+    grid: Grid
+    members: Sequence[Member]
+    federation: Federation
+    terms: TrainingPlan
+    run_id: str
+
+    def task(
+        self,
+        name: TaskName,
+        plan: PrivacyPlan,
+        before: Mapping[TaskName, Release],
+        *,
+        why: str,
+    ) -> list[Release]:
+        """All rounds of a task that end with a release, in order; at least one.
+
+        Raises:
+            FedcartError: a round can't go on, or all have ended without a release.
+        """
+        released = {task: release.artefact for task, release in before.items()}
+        made: list[Release] = []
+        for number in range(plan.rounds):
+            round_id = round_id_of(self.run_id, name, plan, number)
+            if plan.rounds > 1 and self.federation.registry.is_over(name, round_id):
+                continue
+            previous = made[-1].artefact if made else None
+            task = next_task(name, self.terms, self.federation.catalogue, released, previous)
+            made.append(
+                run_round(
+                    self.grid,
+                    self.members,
+                    task,
+                    fitted_to(plan, task.dimension),
+                    self.federation,
+                    round_id=round_id,
+                    spot=spot_of(self.run_id, plan, number),
+                    why=why,
+                )
+            )
+        if not made:
+            raise RoundError(
+                f"All {plan.rounds} rounds of {name} in run {self.run_id!r} ended without a "
+                "release; start a new run under another id."
+            )
+        return made
 
 
 def compose(
@@ -106,27 +176,6 @@ def compose(
         progress=progress,
         clock=clock,
     )
-
-
-def _task(
-    name: TaskName, plan: TrainingPlan, catalogue: Catalogue, releases: dict[TaskName, Release]
-) -> Task:
-    items = len(catalogue)
-    if name is TaskName.POPULARITY:
-        return PopularityTask(items=items)
-    if name is TaskName.RECENT_POPULARITY:
-        return RecentPopularityTask(items=items, baskets=plan.recent_baskets)
-    return _item_item(plan, releases)
-
-
-def _item_item(plan: TrainingPlan, releases: dict[TaskName, Release]) -> ItemItemTask:
-    source = releases.get(TaskName.POPULARITY)
-    if source is None or not isinstance(source.artefact, PopularityArtefact):
-        raise PlanError(
-            "item-item takes its item list and weights from a popularity release; put popularity "
-            "before it in the plan."
-        )
-    return plan_task(source.artefact, listed=plan.item_item_items)
 
 
 def _http(url: str) -> httpx.Client:

@@ -13,9 +13,11 @@ from pathlib import Path
 from types import FrameType
 
 from consent.tasks.names import TaskName
+from crypto.dp.plan import PrivacyPlan
 from crypto.errors import FedcartError, InvalidInputError
 from server.collect import Progress
 from server.registry import Registry, Release
+from server.runs import round_id_of
 from server.schedule import Schedule, schedule
 from simulations.engine.choices import Choice, draw
 from simulations.engine.flower import SuperLink, SuperNode, superlink, supernodes
@@ -76,11 +78,20 @@ class Federation:
             FedcartError: a scheduled task was not released.
         """
         registry = Registry(self.world.coordinator.path / "releases")
-        found = {name: registry.load(name, f"{run_id}-{name}") for name in self.planned.plans}
+        found = {
+            name: _last(registry, run_id, name, plan) for name, plan in self.planned.plans.items()
+        }
         missing = [name for name, release in found.items() if release is None]
         if missing:
             raise FedcartError(f"Run {run_id} released no {', '.join(missing)}; see {self.logs}.")
         return {name: release for name, release in found.items() if release is not None}
+
+
+def _last(registry: Registry, run_id: str, name: TaskName, plan: PrivacyPlan) -> Release | None:
+    """The release of a task's last round that has one."""
+    rounds = [round_id_of(run_id, name, plan, number) for number in range(plan.rounds)]
+    found = [registry.load(name, round_id) for round_id in rounds]
+    return next((release for release in reversed(found) if release is not None), None)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 from consent.tasks.names import TaskName
 from server.record import how_accounted
 from server.registry import Release
+from server.runs import cost
 from simulations.engine.run import Outcome
 from simulations.engine.scenario import Scenario, shipped
 from simulations.population.population import Population
@@ -59,9 +60,9 @@ def overrides(scenario: Scenario) -> list[str]:
 
 def _privacy(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
     plans = outcome.training.schedule.plans
-    records = [release.record for release in outcome.training.releases.values()]
+    records = [release.record for release in outcome.training.rounds]
     # Releases of noise multipliers z compose to the divergence of one with 1/z² = Σ 1/zᵢ².
-    inverse = sum(plan.noise_multiplier**-2 for plan in plans.values() if plan.private)
+    inverse = sum(cost(plan) * plan.noise_multiplier**-2 for plan in plans.values() if plan.private)
     first = next(iter(plans.values()))
     return {
         "epsilon": records[-1]["epsilon_spent_in_all"] if scenario.privacy.enabled else None,
@@ -79,7 +80,7 @@ def _privacy(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
 
 
 def _cost(outcome: Outcome) -> dict[str, Any]:
-    records = [release.record for release in outcome.training.releases.values()]
+    records = [release.record for release in outcome.training.rounds]
     asked = sum(record["clients"] + sum(record["declined"].values()) for record in records)
     contributing = sum(record["seconds"]["contribute"] for record in records)
     values = sum(record["plan"]["dimension"] for record in records)

@@ -14,13 +14,13 @@ from dataclasses import replace
 from crypto.acceptance import Accept
 from crypto.errors import RoundError, WireError
 from crypto.keyholder import ledger
-from crypto.keyholder.deadlines import deadline
 from crypto.keyholder.desk import Desk
 from crypto.keyholder.log import rounds
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.log.rounds import RoundRow, State
 from crypto.keyholder.pins import check_manifest
 from crypto.manifest import NO_MANIFEST, Manifest, context_of
+from crypto.round_times import deadline
 from crypto.wire import SignedRecord
 
 

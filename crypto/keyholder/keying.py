@@ -5,12 +5,13 @@ it, and the log names it before anybody else sees it.
 """
 
 from crypto.errors import RoundError
-from crypto.keyholder.deadlines import MAX_OPEN_ROUNDS, MAX_ROUND_S, deadline
+from crypto.keyholder.deadlines import MAX_OPEN_ROUNDS, MAX_ROUND_S
 from crypto.keyholder.desk import Desk
 from crypto.keyholder.log import rounds
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.log.rounds import RoundRow, State
 from crypto.round_key import RoundKey, RoundKeyRequest
+from crypto.round_times import deadline
 from crypto.sums.pieces.open import RoundSecret
 from crypto.wire import SignedRecord
 

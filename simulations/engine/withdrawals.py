@@ -19,7 +19,7 @@ class Withdrawals:
     def __init__(self, world: World, choices: Mapping[str, Choice]) -> None:
         plan = world.coordinator.plan
         planned = schedule(plan, items=len(world.coordinator.load_catalogue()))
-        replies = len(planned.plans) * plan.max_clients
+        replies = sum(each.rounds for each in planned.plans.values()) * plan.max_clients
         self._world = world
         self._due = sorted(
             (choice.withdraws * replies, shopper)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from crypto.errors import RoundError
-from crypto.keyholder.deadlines import VOTING_GRACE_S
 from crypto.keyholder.log.points import PersistPoint
 from crypto.manifest import context_of
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord
 from server import journal, planning

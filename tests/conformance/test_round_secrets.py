@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crypto.errors import RoundError
-from crypto.keyholder.deadlines import VOTING_GRACE_S
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.pieces.open import SECRET_BYTES
 from tests.conformance.clients import manifest_of
 from tests.conformance.holders import NUMBERS, Holder

@@ -70,7 +70,9 @@ def test_what_it_sends_is_what_it_keeps(
 def _with_clock(stage: Stage) -> object:
     from client.participate import contribute  # noqa: PLC0415 - before it is replaced
 
-    return lambda invitation, home, http: contribute(invitation, home, http, clock=stage.clock)
+    return lambda invitation, home, http, given: contribute(
+        invitation, home, http, given=given, clock=stage.clock
+    )
 
 
 def test_it_says_who_it_is(home: ClientHome) -> None:
@@ -127,7 +129,7 @@ def test_it_names_nothing_of_its_own(
 ) -> None:
     """Flower would send on the words of whatever is raised: nobody but this client reads them."""
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise error(f"The register {SECRET} can't be written.")
 
     monkeypatch.setattr("client.app.contribute", failing)
@@ -138,7 +140,7 @@ def test_it_names_nothing_of_its_own(
 def test_what_nobody_thought_of_is_in_its_own_log(
     home: ClientHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise ZeroDivisionError(SECRET)
 
     monkeypatch.setattr("client.app.contribute", failing)

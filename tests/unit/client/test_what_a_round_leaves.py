@@ -129,7 +129,9 @@ def rounds(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rou
     monkeypatch.setattr(
         app,
         "contribute",
-        lambda invitation, home, http: contribute(invitation, home, http, clock=stage.clock),
+        lambda invitation, home, http, given: contribute(
+            invitation, home, http, given=given, clock=stage.clock
+        ),
     )
     return Rounds(stage, tmp_path)
 

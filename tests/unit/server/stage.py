@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from flwr.app import ConfigRecord, Message, RecordDict
 
-from client.app import _sent
+from client.app import _sent, artefacts_in
 from client.participate import contribute
 from consent.service.inprocess import InProcessTransport
 from crypto.dp.plan import PrivacyPlan
@@ -82,7 +82,9 @@ def client_node(party: Party, stage: Stage) -> Answer:
         assert isinstance(data, bytes)
         try:
             invitation = Invitation.from_bytes(data)
-            return _sent(contribute(invitation, party.home, stage.http, clock=stage.clock))
+            given = artefacts_in(content)
+            made = contribute(invitation, party.home, stage.http, given=given, clock=stage.clock)
+            return _sent(made)
         except ConsentError:
             return declined("consent")
         except FedcartError as error:

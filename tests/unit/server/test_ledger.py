@@ -115,7 +115,7 @@ def test_releases_without_noise_need_an_infinite_budget(path: Path) -> None:
     silent = SkellamRelease(variance=0.0, squared_l2=1.0, l1=1.0)
     for budget in (1e9, math.inf):
         made = ledger(path, budget=budget)
-        fields = {"task": "t", "round_id": "r", "context": "c"}
+        fields: dict[str, Any] = {"task": "t", "round_id": "r", "context": "c"}
         if math.isinf(budget):
             assert made.reserve(**fields, releases=[silent], now=1) == math.inf
             assert made.remaining == math.inf

@@ -8,8 +8,8 @@ import pytest
 from crypto.acceptance import Accept, check_accepts
 from crypto.dp.widths import NoiseSet
 from crypto.errors import BudgetError, CohortTooSmallError, FedcartError, RoundError, WireError
-from crypto.keyholder.deadlines import VOTING_GRACE_S
 from crypto.manifest import NO_MANIFEST, Manifest, context_of
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import NUMBERS, Federation, piece_plan

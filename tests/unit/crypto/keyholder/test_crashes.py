@@ -14,10 +14,10 @@ import pytest
 from crypto.ballot import release_hash
 from crypto.errors import RoundError
 from crypto.keyholder import overview
-from crypto.keyholder.deadlines import VOTING_GRACE_S
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.service import create_app
 from crypto.opening import decode_part
+from crypto.round_times import VOTING_GRACE_S
 from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import (
     NUMBERS,

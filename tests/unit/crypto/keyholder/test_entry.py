@@ -7,8 +7,8 @@ import pytest
 
 from crypto.ballot import release_hash
 from crypto.errors import RoundError, WireError
-from crypto.keyholder.deadlines import VOTING_GRACE_S
 from crypto.opening import decode_part
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.pieces.open import HeldPieces, RoundSecret, open_envelope
 from crypto.sums.schemes import Scheme
 from crypto.upload import Role

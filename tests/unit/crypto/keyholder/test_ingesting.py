@@ -10,9 +10,10 @@ from crypto.errors import BudgetError, RoundError
 from crypto.grant_list import pack_grants
 from crypto.ingest import Batch, Submission
 from crypto.keyholder import ingesting, judging, overview
-from crypto.keyholder.deadlines import INGEST_GRACE_S, VOTING_GRACE_S
+from crypto.keyholder.deadlines import INGEST_GRACE_S
 from crypto.keyholder.judging import Reason
 from crypto.keyholder.log.points import PersistPoint
+from crypto.round_times import VOTING_GRACE_S
 from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import (
     NUMBERS,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from crypto.errors import FedcartError, RoundError, WireError
-from crypto.keyholder.deadlines import MAX_OPEN_ROUNDS, MAX_ROUND_S, VOTING_GRACE_S
+from crypto.keyholder.deadlines import MAX_OPEN_ROUNDS, MAX_ROUND_S
 from crypto.round_key import RoundKey
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.pieces.open import RoundSecret
 from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import Federation

@@ -6,7 +6,7 @@ import pytest
 
 from crypto.errors import BudgetError
 from crypto.keyholder import overview
-from crypto.keyholder.deadlines import VOTING_GRACE_S
+from crypto.round_times import VOTING_GRACE_S
 from tests.unit.crypto.keyholder.federation import (
     NUMBERS,
     Federation,

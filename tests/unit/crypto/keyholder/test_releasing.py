@@ -9,8 +9,8 @@ import pytest
 from crypto.ballot import Vote, release_hash
 from crypto.errors import RoundError, SealError, WireError
 from crypto.keyholder import desk as desks
-from crypto.keyholder.deadlines import VOTING_GRACE_S
 from crypto.opening import decode_part
+from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.schemes import Scheme
 from crypto.update import PartSum
 from crypto.wire import SignedRecord

@@ -11,7 +11,7 @@ from crypto.ballot import NO_VOTE, UploadList, Vote
 from crypto.commit import CommittedUpload
 from crypto.errors import CohortTooSmallError, FedcartError, RoundError, WireError
 from crypto.keyholder import overview
-from crypto.keyholder.deadlines import VOTING_GRACE_S
+from crypto.round_times import VOTING_GRACE_S
 from crypto.wire import SignedRecord
 from tests.unit.crypto.keyholder.federation import (
     NUMBERS,
