@@ -12,6 +12,7 @@ from client.importers.columns import Columns
 from client.importers.purchases import Purchases, read_purchases
 from client.importers.source import Source
 from client.importers.text_form import TextForm
+from client.importers.times import Clock
 from consent.events import Events
 from crypto.errors import InvalidInputError
 
@@ -44,18 +45,23 @@ def import_purchases(
     file: Path,
     columns: Columns,
     *,
-    delimiter: str | None = None,
+    form: TextForm | None = None,
     skip_bad: bool = False,
 ) -> Intake:
     """Replace what the device knows by the lines of a file; an import that fails changes nothing.
 
     Raises:
-        InvalidInputError: the file is not what it must be, holds several shoppers, or the device
-            was forgotten.
+        InvalidInputError: the file is not what it must be, holds several shoppers or times that
+            are no dates, or the device was forgotten.
         FedcartError: the disk refused.
     """
     shopper, _ = home.shopper, home.token
-    source = Source(files=(file,), form=TextForm(delimiter=delimiter))
+    if columns.clock is not Clock.WALL:
+        raise InvalidInputError(
+            "A device keeps dates: rhythms and seasons are read from them, and a day or visit "
+            f"number ({columns.time_format or 'no time'}) has none."
+        )
+    source = Source(files=(file,), form=form or TextForm())
     found = read_purchases(source, columns, skip_bad=skip_bad)
     events = _owned(found, shopper, file)
     replaced = _keep(home.events, events)

@@ -32,7 +32,16 @@ def import_(
     ] = None,
     store: Annotated[str | None, typer.Option(metavar="COL", help="Column: where.")] = None,
     delimiter: Annotated[
-        str | None, typer.Option(metavar="CHAR", help="Of a CSV file; else a comma.")
+        str | None, typer.Option(metavar="TEXT", help="Of a CSV file; else a comma.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file, such as latin-1.")] = "utf-8",
+    time_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help='Of the time column where it is neither: such as "%m/%d/%Y", or "ms" for Unix '
+            "milliseconds.",
+        ),
     ] = None,
     *,
     skip_bad: Annotated[
@@ -44,6 +53,7 @@ def import_(
     from client.display import intake_lines
     from client.home import ClientHome
     from client.importers.columns import Columns
+    from client.importers.text_form import TextForm
     from client.intake import import_purchases
 
     columns = Columns(
@@ -54,9 +64,11 @@ def import_(
         quantity=quantity,
         price=price,
         store=store,
+        time_format=time_format,
     )
+    form = TextForm(delimiter=delimiter, encoding=encoding)
     loaded = ClientHome.load(home)
-    done = import_purchases(loaded, file, columns, delimiter=delimiter, skip_bad=skip_bad)
+    done = import_purchases(loaded, file, columns, form=form, skip_bad=skip_bad)
     for problem in done.problems:
         typer.echo(f"Left out {problem.strip()}", err=True)
     typer.echo(json.dumps(done.to_json()) if as_json else "\n".join(intake_lines(done)))

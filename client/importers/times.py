@@ -3,6 +3,7 @@
 Each parser raises ValueError whose message says what was expected.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 # Digits alone are Unix seconds. Shorter numbers are day counts or dates without dashes, which
 # would all pass for days of the early seventies: they are refused.
 _MIN_UNIX = 100_000_000
+_FRACTION = re.compile(r"[0-9]+\.[0-9]+\Z")
 _END_UNIX = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp())
 DAY_SECONDS = 86_400
 MOST_DAYS = 40_000
@@ -20,7 +22,7 @@ MOST_DAYS = 40_000
 NUMBER, DAY, MILLISECONDS = "number", "day", "ms"
 TIME_FORMS = (
     "an ISO 8601 date or date and time (2017-03-05 or 2017-03-05T18:30:00) or Unix seconds "
-    f"(1488738600), in the years {FIRST_YEAR} to {LAST_YEAR}"
+    f"(1488738600), in the years {FIRST_YEAR} to {LAST_YEAR}; name another form with --time-format"
 )
 
 
@@ -51,6 +53,8 @@ def parse_time(text: str) -> int:
     text = text.strip()
     if text.isascii() and text.isdigit():
         return _unix(text)
+    if _FRACTION.match(text):
+        return _unix(text.partition(".")[0])
     try:
         moment = datetime.fromisoformat(text).replace(tzinfo=UTC, microsecond=0)
     except ValueError:

@@ -47,6 +47,15 @@ def test_a_wrong_file_changes_nothing(shop: Shop, text: str, said: str) -> None:
         assert store.count() == 4
 
 
+def test_dates_in_another_form_are_taken_and_numbers_are_none(shop: Shop) -> None:
+    shop.enrolled()
+    text = "card,article,date\nc7,tea,3/9/2024\n"
+    assert "--time-format" in shop.import_(text).said
+    assert shop.import_(text, "--time-format", "%m/%d/%Y").code == 0
+    refused = shop.import_("card,article,date\nc7,tea,3\n", "--time-format", "number")
+    assert (refused.code, "A device keeps dates" in refused.said) == (2, True)
+
+
 def test_bad_lines_are_left_out_on_request(shop: Shop) -> None:
     shop.enrolled()
     done = shop.import_(PURCHASES + "c7,tea,yesterday,north\n", "--skip-bad")

@@ -23,6 +23,8 @@ from client.importers.values import parse_id, parse_label, parse_price, parse_qu
         ("2017-03-05T18:30:00Z", 1_488_738_600),
         ("1488738600", 1_488_738_600),
         (" 1488738600 ", 1_488_738_600),
+        ("1488738600.0", 1_488_738_600),
+        ("1488738600.987", 1_488_738_600),
         ("2100-12-31T23:59:59", 4_133_980_799),
     ],
 )
@@ -46,6 +48,9 @@ def test_text_and_seconds_of_one_moment_agree(moment: datetime) -> None:
         ("-5", "Unix seconds"),
         ("20170305", "nine digits"),
         ("17", "nine digits"),
+        ("17.5", "nine digits"),
+        ("1488738600.", "ISO 8601"),
+        ("12/1/2010", "--time-format"),
         ("1488738600000", "milliseconds"),
         ("9" * 5000, "milliseconds"),
         ("4133980800", "milliseconds"),
