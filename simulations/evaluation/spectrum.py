@@ -3,8 +3,8 @@
     python -m simulations.evaluation.spectrum
 
 prints, for several list lengths, which share of the shoppers' total each leading direction of the
-noise-free item-item sum carries on Complete Journey (product types, all baskets). The data are
-public, so what is measured here costs nobody privacy.
+noise-free item-item sum carries on Complete Journey (product types, all baskets, all product
+classes). The data are public, so what is measured here costs nobody privacy.
 """
 
 import sys
@@ -45,8 +45,9 @@ def reference_spectrum(population: Population, *, listed: int) -> FloatArray:
 def main(sizes: Sequence[int] = SIZES) -> None:
     """Print the spectra of Complete Journey."""
     from simulations.population.complete_journey import load_complete_journey  # noqa: PLC0415
+    from simulations.population.sensitive import granted  # noqa: PLC0415
 
-    population = load_complete_journey()
+    population = granted(load_complete_journey())
     for size in sizes:
         shares = reference_spectrum(population, listed=size)
         sys.stdout.write(f"{size}: {', '.join(f'{share:.4f}' for share in shares)}\n")
