@@ -110,11 +110,16 @@ class ItemColumns:
     parts: Mapping[str, ItemColumn]
 
     @classmethod
-    def parse(cls, text: str | None) -> Self:
+    def parse(cls, text: str | None, *, option: str = "--item-columns", key: str = ITEM) -> Self:
         """Read ``item=movieId,genre=genres,decade=decade(title)``; None for the header's own names.
 
+        Args:
+            text: as given.
+            option: by which, for messages.
+            key: what the part is called that identifies a row; "item" once it is read.
+
         Raises:
-            InvalidInputError: not of that form, a part named twice, or no item column.
+            InvalidInputError: not of that form, a part named twice, or no column of the key.
         """
         if text is None:
             return cls(parts={})
@@ -123,15 +128,15 @@ class ItemColumns:
             part, mark, column = (word.strip() for word in pair.partition("="))
             if not (part and mark and column) or part in parts:
                 raise InvalidInputError(
-                    f"--item-columns has {pair!r}; expected each part once, as in "
-                    "item=movieId,genre=genres,decade=decade(title)."
+                    f"{option} has {pair!r}; expected each part once, as in "
+                    f"{key}=id,genre=genres,decade=decade(title)."
                 )
             parts[part] = ItemColumn.parse(column)
-        if ITEM not in parts:
-            raise InvalidInputError(f"--item-columns {text!r} does not say item=COLUMN.")
-        if parts[ITEM].last is not None or parts[ITEM].made is not None:
-            raise InvalidInputError(f"--item-columns {text!r}: the item is one column as it is.")
-        return cls(parts=parts)
+        if key not in parts:
+            raise InvalidInputError(f"{option} {text!r} does not say {key}=COLUMN.")
+        if parts[key].last is not None or parts[key].made is not None:
+            raise InvalidInputError(f"{option} {text!r}: the {key} is one column as it is.")
+        return cls(parts={ITEM: parts.pop(key), **parts})
 
     def located(self, table: Table, *, file: str) -> dict[str, Place]:
         """Part to its place in the table's header.

@@ -19,6 +19,7 @@ DELIMITERS = {
     ".data": TAB,
     ".rating": TAB,
     ".item": "|",
+    ".user": "|",
     ".dat": "::",
 }
 # Only in these does a quote mean anything; elsewhere it is a character like any other.

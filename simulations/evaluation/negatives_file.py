@@ -63,7 +63,11 @@ def read_negatives(path: Path, split: LeaveOneOut) -> Negatives:
             len(told.naming) - len(told.named),
             "shoppers are not tested: the item that the file holds out is not among their lines",
         ),
-        (unlisted, "given negatives are not on the item list and were left out"),
+        (
+            unlisted,
+            "given negatives are not on the item list and were left out; an item table with "
+            "--list-all lists what nobody had",
+        ),
         (hers, "given negatives are items that their shopper had and were left out"),
     )
     return Negatives(

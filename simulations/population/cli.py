@@ -13,7 +13,8 @@ from client.importers.item_columns import ItemColumns
 from client.importers.source import Source
 from client.importers.text_form import TextForm
 from crypto.errors import FedcartError, InvalidInputError
-from simulations.population.imported import ItemFile, import_file, summary_table
+from simulations.population.imported import ItemFile, import_file
+from simulations.population.summary import summary_table
 
 app = typer.Typer(help="Data sets for simulations.", no_args_is_help=True)
 
@@ -99,8 +100,8 @@ def import_(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Between fields, such as ';', '::' or tab; else what the suffix says: a comma in "
-            ".csv and .txt, a tab in .tsv, .data and .rating, a bar in .item, '::' in .dat.",
+            help="Between fields, such as ';', '::' or tab; else by suffix: a comma in .csv and "
+            ".txt, a tab in .tsv, .data and .rating, a bar in .item and .user, '::' in .dat.",
             rich_help_panel=_FILE,
         ),
     ] = None,
@@ -179,6 +180,25 @@ def import_(
             rich_help_panel=_TABLES,
         ),
     ] = False,
+    group_table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A table of what shoppers stated about themselves, for fairness audits.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None,
+    group_columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART=COL,…",
+            help="Its columns: shopper=COL and any groups; else the first column is the shopper.",
+            rich_help_panel=_TABLES,
+        ),
+    ] = None,
+    group_no_header: Annotated[
+        bool, typer.Option("--group-no-header", help="As --no-header.", rich_help_panel=_TABLES)
+    ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad lines out and count them.")
     ] = False,
@@ -213,8 +233,16 @@ def import_(
         )
         form = TextForm(delimiter=item_delimiter, encoding=item_encoding, header=not item_no_header)
         items = _items(item_table, item_columns, form, list_all=list_all)
+        groups = _groups(group_table, group_columns, no_header=group_no_header)
         summary = import_file(
-            source, columns, out=out, name=name, skip_bad=skip_bad, force=force, items=items
+            source,
+            columns,
+            out=out,
+            name=name,
+            skip_bad=skip_bad,
+            force=force,
+            items=items,
+            groups=groups,
         )
     except InvalidInputError as error:
         typer.echo(f"Error: {error}", err=True)
@@ -257,3 +285,15 @@ def _items(
             )
         return None
     return ItemFile(path=table, columns=ItemColumns.parse(columns), form=form, listed=list_all)
+
+
+def _groups(table: Path | None, columns: str | None, *, no_header: bool) -> ItemFile | None:
+    """The table of groups, which is read like one of items."""
+    if table is None:
+        if columns is not None or no_header:
+            raise InvalidInputError(
+                "--group-columns and --group-no-header belong to --group-table FILE."
+            )
+        return None
+    parsed = ItemColumns.parse(columns, option="--group-columns", key="shopper")
+    return ItemFile(path=table, columns=parsed, form=TextForm(header=not no_header))

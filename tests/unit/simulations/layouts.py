@@ -99,7 +99,7 @@ def movielens_1m(folder: Path) -> None:
     _file(folder, "ml-1m/ratings.dat", _lines("{u}::{i}::{r}::{t}"))
     movies = [f"{f}::{_title(f)}::{'|'.join(_genres(f))}\n" for f in range(1, FILMS + 1)]
     _file(folder, "ml-1m/movies.dat", "".join(movies), "latin-1")
-    _file(folder, "ml-1m/users.dat", "".join(f"{u}::F::25::10::48067\n" for u in RATED))
+    _file(folder, "ml-1m/users.dat", "".join(f"{u}::{'FM'[u % 2]}::25::10::48067\n" for u in RATED))
 
 
 def movielens_100k(folder: Path) -> None:
@@ -113,6 +113,8 @@ def movielens_100k(folder: Path) -> None:
         dated = f"01-Jan-19{film % 60 + 40}"
         items.append("|".join([str(film), _title(film), dated, "", url, *flags]) + "\n")
     _file(folder, "ml-100k/u.item", "".join(items), "latin-1")
+    users = [f"{u}|{20 + u}|{'FM'[u % 2]}|writer|85711\n" for u in RATED]
+    _file(folder, "ml-100k/u.user", "".join(users))
 
 
 def movielens_csv(folder: Path) -> None:

@@ -140,6 +140,22 @@ def test_films_have_their_genres_and_decades(folder: Path, data: str) -> None:
         assert catalogue.attributes["decade"][place] == (f"19{film % 60 + 40}"[:3] + "0s",)
 
 
+def test_shoppers_have_what_they_stated(folder: Path) -> None:
+    layouts.movielens_1m(folder)
+    population = imported("data/ml-1m")
+    assert population.groups == {
+        str(shopper): {"gender": "FM"[shopper % 2], "age": "25"} for shopper in RATED
+    }
+    words = layouts.commands()["data/ml-1m"][0]
+    (folder / "ml-1m/users.dat").write_text("x::F::25::10::48067\n")
+    result = CliRunner().invoke(app, [*words, "--force"])
+    assert (result.exit_code, "names none of the 40 shoppers" in result.stderr) == (2, True)
+    result = CliRunner().invoke(
+        app, [word for word in words if word not in {"--group-table", "ml-1m/users.dat"}]
+    )
+    assert (result.exit_code, "belong to --group-table" in result.stderr) == (2, True)
+
+
 DATED, NUMBERED = Clock.WALL, Clock.ORDINAL
 
 
