@@ -73,12 +73,24 @@ def state(
 ) -> Statements:
     """Take answers of the device's shopper; ``NOTHING`` takes one back. All or none.
 
-    Answers that were given under another list are dropped: they mean nothing under this one.
-
     Raises:
         InvalidInputError: the list has no such attribute or group, or the device was forgotten.
     """
-    identifier, _ = home.shoppers[home.shopper], home.token
+    shopper, _ = home.shopper, home.token
+    return state_for(home, shopper, answers, schema=schema)
+
+
+def state_for(
+    home: ClientHome, shopper: str, answers: Mapping[str, str], *, schema: GroupSchema
+) -> Statements:
+    """Take answers of a shopper by her name at a client, such as those she gave at a till.
+
+    Answers that were given under another list are dropped: they mean nothing under this one.
+
+    Raises:
+        InvalidInputError: the list has no such attribute or group.
+    """
+    identifier = home.shoppers[shopper]
     for attribute, group in answers.items():
         schema.check(
             attribute, schema.attributes.get(attribute, ("",))[0] if group == NOTHING else group

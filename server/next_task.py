@@ -54,7 +54,7 @@ def next_task(
         raise PlanError(f"{name} measures what was released; put other tasks before it.")
     if name is TaskName.EVALUATION:
         return evaluation.plan_task(catalogue, inputs)
-    return fairness.plan_task(catalogue, inputs)
+    return fairness.plan_task(catalogue, inputs, schema=plan.groups)
 
 
 def _item_item(plan: TrainingPlan, releases: Mapping[TaskName, Artefact]) -> ItemItemTask:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from consent.tasks.evaluation import MAX_SKETCH, EvaluationTask
 from consent.tasks.fairness import FairnessTask
-from consent.tasks.groups import DEFAULT_SCHEMA
+from consent.tasks.groups import DEFAULT_SCHEMA, GroupSchema
 from consent.tasks.names import TaskName
 from consent.tasks.ranker import Feature, RankerTask
 from crypto.dp.plan import PrivacyPlan, calibrate
@@ -48,6 +48,7 @@ class TrainingPlan:
             covers its rounds together.
         recent_baskets: how many last baskets ``recent-popularity`` counts.
         item_item_items: length of the public list for ``item-item``.
+        groups: what ``group-fairness`` audits, as devices ask shoppers for it.
         min_clients, max_clients, max_shoppers, max_colluders: see ``PrivacyPlan``.
         expected_shoppers: how many will probably take part; judges whether a task is worth it.
         force_item_item: run ``item-item`` whatever its signal.
@@ -76,6 +77,7 @@ class TrainingPlan:
     experimental: bool = False
     client_noise: float = 1.0
     unpaired_devices: bool = False
+    groups: GroupSchema = DEFAULT_SCHEMA
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
@@ -83,6 +85,7 @@ class TrainingPlan:
             **vars(self),
             "weights": {str(k): v for k, v in self.weights.items()},
             "runs": {str(k): vars(v) for k, v in self.runs.items()},
+            "groups": self.groups.to_json(),
         }
 
     @classmethod
@@ -117,6 +120,7 @@ class TrainingPlan:
             experimental=_switch(value, "experimental"),
             client_noise=get_float(value, "client_noise", low=0, high=100),
             unpaired_devices=_switch(value, "unpaired_devices"),
+            groups=GroupSchema.parse(value["groups"]),
             **{key: get_int(value, key, low=1, high=wide) for key in whole},
         )
 
@@ -149,7 +153,7 @@ def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
     """
     listed = min(plan.item_item_items, items)
     dimensions: dict[TaskName, int] = {
-        name: _dimension(name, items=items, listed=listed) for name in plan.weights
+        name: _dimension(name, plan, items=items, listed=listed) for name in plan.weights
     }
     plans = _calibrated(plan, dimensions)
     if TaskName.ITEM_ITEM not in plans or plan.force_item_item:
@@ -174,7 +178,7 @@ def _explained(
     return Schedule(plans=plans, left_out=left_out, reasons=why)
 
 
-def _dimension(name: TaskName, *, items: int, listed: int) -> int:
+def _dimension(name: TaskName, plan: TrainingPlan, *, items: int, listed: int) -> int:
     """Length of a task's vector; of the ranker's the most it may be (see ``fitted_to``)."""
     match name:
         case TaskName.POPULARITY | TaskName.RECENT_POPULARITY:
@@ -187,7 +191,7 @@ def _dimension(name: TaskName, *, items: int, listed: int) -> int:
         case TaskName.EVALUATION:
             return EvaluationTask(items=items, sketch=min(items, MAX_SKETCH)).dimension
         case TaskName.FAIRNESS:
-            return FairnessTask(items=items, schema=DEFAULT_SCHEMA).dimension
+            return FairnessTask(items=items, schema=plan.groups).dimension
 
 
 def fitted_to(plan: PrivacyPlan, dimension: int) -> PrivacyPlan:

@@ -1,7 +1,7 @@
 """What simulated shoppers choose: a seeded draw per shopper, told to the consent service."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from simulations.engine.scenario import Consent
 
 _ON_DEVICE = Cell(Purpose.PERSONALISE, Category.PURCHASES)
 TRAINING = Cell(Purpose.TRAIN, Category.PURCHASES)
+_MEASURED = Cell(Purpose.MEASUREMENT, Category.PURCHASES)
+_AUDITED = Cell(Purpose.FAIRNESS, Category.DEMOGRAPHICS)
+_AUDITED_PURCHASES = Cell(Purpose.FAIRNESS, Category.PURCHASES)
 _EXTRAS = (Category.TIME_CONTEXT, Category.LOCATION)
 
 
@@ -41,11 +44,30 @@ class Choice:
         """Whether she wants recommendations on her device."""
         return self.decisions[_ON_DEVICE] is Decision.GIVEN
 
+    @property
+    def states(self) -> bool:
+        """Whether she states her groups, for audits that she agreed to."""
+        return self.decisions.get(_AUDITED) is Decision.GIVEN
+
+    def also(self, rates: Consent, measured: float, audited: float) -> "Choice":
+        """The same with her say on measurement and audits, where the rates ask for it."""
+        more: dict[Cell, Decision] = {}
+        if rates.measurement:
+            more[_MEASURED] = _decision(agrees=self.trains and measured < rates.measurement)
+        if rates.fairness:
+            agrees = self.trains and audited < rates.fairness
+            more |= dict.fromkeys((_AUDITED, _AUDITED_PURCHASES), _decision(agrees=agrees))
+        return replace(self, decisions={**self.decisions, **more})
+
 
 def draw(shoppers: Sequence[str], rates: Consent, *, seed: int) -> dict[str, Choice]:
     """Each shopper's choice; the same seed gives the same."""
     rng, points = np.random.default_rng([seed, 0xC0]), np.random.default_rng([seed, 0xC1])
-    return {shopper: _choose(rates, rng.random(5), points.random()) for shopper in shoppers}
+    audits = np.random.default_rng([seed, 0xC2])
+    return {
+        shopper: _choose(rates, rng.random(5), points.random()).also(rates, *audits.random(2))
+        for shopper in shoppers
+    }
 
 
 def _choose(

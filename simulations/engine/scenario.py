@@ -52,7 +52,10 @@ class Privacy:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
-    """Shares of the budget; 0 leaves a task out. ``force_item_item`` overrides the signal test."""
+    """Shares of the budget; 0 leaves a task out. ``force_item_item`` overrides the signal test.
+
+    ``evaluation`` and ``fairness`` measure, on devices, what the tasks before them released.
+    """
 
     popularity: float = 0.15
     recent_popularity: float = 0.30
@@ -60,6 +63,8 @@ class Tasks:
     recent_baskets: int = 3
     item_item_items: int = 512
     force_item_item: bool = False
+    evaluation: float = 0.0
+    fairness: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +74,8 @@ class Consent:
     ``refuse``: nothing at all; ``personal_only``: recommendations on the device, no training;
     ``withdraw``: of those who train, withdraw between selection and commit of some round;
     ``time_context``, ``location``: of those who train, also grant these categories;
-    ``value_sharing``: of those who train, opt in to points.
+    ``value_sharing``: of those who train, opt in to points; ``measurement``: let noisy counts
+    measure quality; ``fairness``: agree to audits and state the groups that the data name.
     """
 
     refuse: float = 0.06
@@ -78,6 +84,8 @@ class Consent:
     time_context: float = 0.7
     location: float = 0.5
     value_sharing: float = 0.6
+    measurement: float = 0.0
+    fairness: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from client.connection import connect
 from client.events import EventStore
 from client.home import ClientHome, ClientKind, Trust
+from client.statements import state_for
 from consent.ages import AgeBand
 from consent.answers import Registered
 from consent.client import ConsentClient
@@ -25,6 +26,7 @@ from consent.service.machines import service as machines
 from consent.service.principals import Role
 from consent.service.quotas import Quotas
 from consent.service.settings import Settings, create_home
+from consent.tasks.groups import DEFAULT_SCHEMA
 from consent.tasks.names import TaskName
 from crypto.dp.plan_terms import MAX_DELTA
 from crypto.keyholder.home import KeyHolder, Pins, create
@@ -36,6 +38,7 @@ from server.schedule import TrainingPlan
 from simulations.engine.choices import Choice
 from simulations.engine.scenario import Scenario
 from simulations.engine.services import Service
+from simulations.population.groups import schema_of
 from simulations.population.population import Population
 
 NOTICE_VERSION = "2026-11"
@@ -162,12 +165,16 @@ def build(
             )
             with EventStore.create(home.events) as store:
                 store.append(concatenate([population.of(name) for name in client.shoppers]))
+            _state(home, population, choices)
             registered |= mine
             client_of |= dict.fromkeys(client.shoppers, home.client_id)
             progress("clients", node - 1, len(clients))
     agreeing = [sum(choices[name].trains for name in client.shoppers) for client in clients]
-    plan = training_plan(
-        scenario, clients=sum(count > 0 for count in agreeing), shoppers=sum(agreeing)
+    plan = replace(
+        training_plan(
+            scenario, clients=sum(count > 0 for count in agreeing), shoppers=sum(agreeing)
+        ),
+        groups=schema_of(population) if population.groups else DEFAULT_SCHEMA,
     )
     return World(
         nodes=nodes,
@@ -176,6 +183,14 @@ def build(
         coordinator=_coordinator(plan, keys, catalogue, consent.url, holders),
         consent=service,
     )
+
+
+def _state(home: ClientHome, population: Population, choices: Mapping[str, Choice]) -> None:
+    """Whoever agreed to audits states the groups that the data name for her."""
+    for shopper in home.shoppers:
+        groups = population.groups.get(shopper)
+        if groups and choices[shopper].states:
+            state_for(home, shopper, groups, schema=schema_of(population))
 
 
 def _register(
@@ -274,11 +289,14 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         PlanError: more clients than the scheme adds in one round.
     """
     privacy, tasks = scenario.privacy, scenario.tasks
-    minimum = privacy.min_clients or max(N_FLOOR, int(privacy.min_share * clients))
+    share = privacy.min_share * _least_share(scenario)
+    minimum = privacy.min_clients or max(N_FLOOR, int(share * clients))
     weights = {
         TaskName.POPULARITY: tasks.popularity,
         TaskName.RECENT_POPULARITY: tasks.recent_popularity,
         TaskName.ITEM_ITEM: tasks.item_item,
+        TaskName.EVALUATION: tasks.evaluation,
+        TaskName.FAIRNESS: tasks.fairness,
     }
     return TrainingPlan(
         epsilon=privacy.epsilon if privacy.enabled else None,
@@ -296,6 +314,13 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         experimental=privacy.experimental,
         client_noise=privacy.client_noise,
     )
+
+
+def _least_share(scenario: Scenario) -> float:
+    """Of those who train, the share that also agrees to the task that fewest agree to."""
+    tasks, consent = scenario.tasks, scenario.consent
+    asked = {consent.measurement: tasks.evaluation, consent.fairness: tasks.fairness}
+    return min((rate for rate, weight in asked.items() if weight > 0), default=1.0)
 
 
 def with_events(population: Population, events: Events) -> Population:

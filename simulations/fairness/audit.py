@@ -5,7 +5,6 @@ very finish of a federated round. Beside them stand intervals by bootstrap over 
 nothing of the finish, and what the same audit could see in federations of other sizes.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,13 +16,13 @@ from client.contributions.history import FloatArray, History
 from client.contributions.inputs import Inputs
 from consent.tasks.artefact import Artefact
 from consent.tasks.fairness import FAIR_RATIO, MEASURES, FairnessArtefact, FairnessTask
-from consent.tasks.groups import GroupSchema
 from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
 from server.artefacts.fairness import plan_task
 from server.artefacts.registry import finish
 from simulations.evaluation.protocol import Fold, Stage, split
 from simulations.evaluation.release import DELTA, TWO_TASKS, Noise, gaussian_multiplier, release
+from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.sensitive import withheld
 
@@ -53,33 +52,6 @@ class AuditOptions:
     epsilon: float | None = 2.0
     audit_epsilon: float | None = None
     seed: int = 0
-
-
-def schema_of(population: Population) -> GroupSchema:
-    """The attributes and groups that a population's labels have, by the first number in each.
-
-    Raises:
-        InvalidInputError: it has no labels.
-    """
-    found: dict[str, set[str]] = {}
-    for labels in population.groups.values():
-        for attribute, group in labels.items():
-            found.setdefault(attribute, set()).add(group)
-    if not found:
-        raise InvalidInputError(
-            f"{population.name} says of no shopper which group she is in: nothing to audit."
-        )
-    return GroupSchema(
-        population.name, {name: tuple(sorted(v, key=_by_number)) for name, v in found.items()}
-    )
-
-
-def _by_number(group: str) -> tuple[float, str]:
-    """Bands of numbers in their order, "under" before the band that begins there."""
-    number = re.search(r"\d+", group)
-    if number is None:
-        return (float("inf"), group)
-    return (float(number[0]) - 0.5 * group.casefold().startswith(("under", "<")), group)
 
 
 def audit_population(

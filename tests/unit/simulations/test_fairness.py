@@ -20,7 +20,8 @@ from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
 from simulations.evaluation.protocol import Stage
 from simulations.fairness import page, story
-from simulations.fairness.audit import AuditOptions, audit_population, schema_of
+from simulations.fairness.audit import AuditOptions, audit_population
+from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.synthetic import synthetic
 from tests.unit.commands import fedcart
