@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.home import ClientHome
 from client.outbox import waiting_bytes
-from client.register import joined_contexts, joined_rounds
+from client.register import charged_contexts, joined_contexts, joined_rounds
 from client.releases import artefact_files, read_manifest
 from crypto.errors import InvalidInputError
 from crypto.manifest import Manifest
@@ -27,6 +27,7 @@ class Departure:
     """One round that this device joined; None for what is not known here.
 
     Attributes:
+        sent: whether anything left for it: without consent, or beyond her cap, nothing did.
         epsilon: what it was charged with; None where the round had no noise.
         opened: when the round opened, Unix seconds.
         values: how many numbers its sealed vector has.
@@ -38,6 +39,7 @@ class Departure:
 
     task: str
     round_id: str
+    sent: bool
     epsilon: float | None
     opened: int | None
     values: int | None
@@ -63,25 +65,32 @@ def departures(home: ClientHome, releases: Path | None) -> tuple[Departure, ...]
     """Every round that this device joined, newest first."""
     published = {} if releases is None else _published(releases, home.trust.coordinator_key)
     contexts = joined_contexts(home.register)
+    charged = charged_contexts(home.register, home.shopper)
     return tuple(
-        _departure(home, row, contexts[row[:2]], published.get(row[:2]))
+        _departure(
+            row,
+            published.get(row[:2]),
+            sent=contexts[row[:2]] in charged,
+            waiting=waiting_bytes(home.outbox, contexts[row[:2]]),
+        )
         for row in reversed(joined_rounds(home.register))
     )
 
 
 def _departure(
-    home: ClientHome,
     row: tuple[str, str, float | None],
-    context: str,
     published: _Published | None,
+    *,
+    sent: bool,
+    waiting: int | None,
 ) -> Departure:
     task, round_id, epsilon = row
-    waiting = waiting_bytes(home.outbox, context)
     manifest = None if published is None else published.manifest
     shoppers = None if published is None else published.shoppers
     return Departure(
         task=task,
         round_id=round_id,
+        sent=sent,
         epsilon=epsilon,
         opened=None if manifest is None else manifest.opens,
         values=None if manifest is None else manifest.plan.dimension,

@@ -193,3 +193,11 @@ def joined_contexts(path: Path) -> dict[tuple[str, str], str]:
     finally:
         db.close()
     return {(str(task), str(round_id)): str(context) for task, round_id, context in rows}
+
+
+def charged_contexts(path: Path, shopper: str) -> frozenset[str]:
+    """The contexts of the rounds that a shopper was charged for: those she took part in."""
+    if not path.is_file():
+        return frozenset()
+    with _writing(path) as db:
+        return frozenset(_charges(db, shopper))

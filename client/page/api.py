@@ -89,6 +89,7 @@ class Round(BaseModel):
 
     task: str
     round: str
+    sent: bool = Field(description="Whether anything left the device for it.")
     epsilon: float | None
     opened: int | None
     values: int | None

@@ -12,7 +12,8 @@ from tests.unit.client.page.test_door import PAGES
 
 # Names, and what she or the shop typed.
 SAME = re.compile(
-    "fedcart|English|(: )?(milk|bread|tea|coffee)( · fedcart)?|(: )?batteries|(: [a-z]+, [0-9-]+)|dairy|bakery|drinks|north|south"
+    r"fedcart|English|(: )?(milk|bread|tea|coffee|batteries)( · fedcart)?|: [a-z]+, [\d-]+|"
+    "dairy|bakery|drinks|north|south"
 )
 
 
