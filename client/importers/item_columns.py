@@ -171,7 +171,12 @@ def _located(column: ItemColumn, header: tuple[str, ...], file: str) -> Place:
             f"{file}: {len(column.names)} names of values for {len(own)} columns, from "
             f"{listed([column.first, column.last])} on."
         )
-    return Place(position=first, names=column.names or own)
+    return Place(position=first, names=column.names or tuple(map(_worded, own)))
+
+
+def _worded(name: str) -> str:
+    """A column's name as a value; a number alone would be taken for one, as of years or prices."""
+    return f"column {name}" if name.isdigit() else name
 
 
 def _plain(name: str) -> str:

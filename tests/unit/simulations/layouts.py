@@ -14,7 +14,7 @@ from pathlib import Path
 
 SHOPPERS, FILMS, NEGATIVES = 40, 150, 99
 FIRST = 978_300_000
-_GENRES = ("Action", "Comedy", "Drama", "Children's", "Film-Noir")
+GENRES = ("Action", "Comedy", "Drama", "Children's", "Film-Noir")
 _FLAGS = 19
 
 # Shopper to her films in order, each with its rating and its moment; every film at most once.
@@ -71,8 +71,9 @@ def negatives() -> dict[int, list[int]]:
     }
 
 
-def _genres(film: int) -> list[str]:
-    return sorted({_GENRES[film % 5], _GENRES[film * 7 % 5]})
+def genres(film: int) -> list[str]:
+    """One or two, in text order."""
+    return sorted({GENRES[film % 5], GENRES[film * 7 % 5]})
 
 
 def _title(film: int) -> str:
@@ -97,7 +98,7 @@ def _file(folder: Path, name: str, text: str, encoding: str = "utf-8") -> None:
 
 def movielens_1m(folder: Path) -> None:
     _file(folder, "ml-1m/ratings.dat", _lines("{u}::{i}::{r}::{t}"))
-    movies = [f"{f}::{_title(f)}::{'|'.join(_genres(f))}\n" for f in range(1, FILMS + 1)]
+    movies = [f"{f}::{_title(f)}::{'|'.join(genres(f))}\n" for f in range(1, FILMS + 1)]
     _file(folder, "ml-1m/movies.dat", "".join(movies), "latin-1")
     _file(folder, "ml-1m/users.dat", "".join(f"{u}::{'FM'[u % 2]}::25::10::48067\n" for u in RATED))
 
@@ -107,8 +108,8 @@ def movielens_100k(folder: Path) -> None:
     items = []
     for film in range(1, FILMS + 1):
         flags = ["0"] * _FLAGS
-        for genre in _genres(film):
-            flags[_GENRES.index(genre)] = "1"
+        for genre in genres(film):
+            flags[GENRES.index(genre)] = "1"
         url = f"http://us.imdb.com/M/title-exact?{film}"
         dated = f"01-Jan-19{film % 60 + 40}"
         items.append("|".join([str(film), _title(film), dated, "", url, *flags]) + "\n")
@@ -120,7 +121,7 @@ def movielens_100k(folder: Path) -> None:
 def movielens_csv(folder: Path) -> None:
     header = "userId,movieId,rating,timestamp\n"
     _file(folder, "ml-latest/ratings.csv", header + _lines("{u},{i},{r}.0,{t}"))
-    movies = [f'{f},"{_title(f)}",{"|".join(_genres(f))}\n' for f in range(1, FILMS + 1)]
+    movies = [f'{f},"{_title(f)}",{"|".join(genres(f))}\n' for f in range(1, FILMS + 1)]
     _file(folder, "ml-latest/movies.csv", "movieId,title,genres\n" + "".join(movies))
 
 

@@ -132,11 +132,12 @@ def test_held_out_lines_that_were_not_imported_are_asked_for(folder: Path) -> No
 def test_films_have_their_genres_and_decades(folder: Path, data: str) -> None:
     layouts.RATINGS[data.removeprefix("data/") + "/"](folder)
     catalogue = imported(data).catalogue
-    names = {"6": "Action", "7": "Comedy", "8": "Drama", "9": "Children's", "10": "Film-Noir"}
+    numbers = {f"column {n + 6}": name for n, name in enumerate(layouts.GENRES)}
     for place, item in enumerate(catalogue.items):
         film = int(item)
-        genres = {names.get(genre, genre) for genre in catalogue.attributes["genre"][place]}
-        assert genres == set(layouts._genres(film))
+        told = catalogue.attributes["category"][place]
+        assert {numbers.get(genre, genre) for genre in told} == set(layouts.genres(film))
+        assert catalogue.categories[place] == told[0]
         assert catalogue.attributes["decade"][place] == (f"19{film % 60 + 40}"[:3] + "0s",)
 
 
