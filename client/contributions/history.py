@@ -121,6 +121,19 @@ class History:
         """The history as it was before its last so many baskets."""
         return self._between(0, max(self.baskets - baskets, 0))
 
+    def without_lines(self, entries: int) -> "History":
+        """The history as it was before its last so many entries; her baskets keep their numbers."""
+        keep = self.since >= entries
+        baskets = int(self.basket[keep].max(initial=-1)) + 1
+        return replace(
+            self,
+            basket=self.basket[keep],
+            item=self.item[keep],
+            line=None if self.line is None else self.line[keep],
+            time=None if self.time is None else self.time[:baskets],
+            store=None if self.store is None else self.store[:baskets],
+        )
+
     def _between(self, first: int, end: int) -> "History":
         keep = (self.basket >= first) & (self.basket < end)
         return replace(

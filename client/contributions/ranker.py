@@ -7,7 +7,7 @@ candidates' scores, f their features and the bought candidates as labels, one li
     curvature = Σ p f fᵀ - (Σ p f)(Σ p f)ᵀ               its negative second derivative (Fisher)
 
 Candidates are the best by the closed form, whatever was bought, so no sampling has to be corrected
-for. The artefacts were made from all her baskets, the labels among them; under their noise one
+for; all that is new to her where her lines are foretold and not her baskets. The artefacts were made from all her baskets, the labels among them; under their noise one
 shopper's share of them is far below what moves a weight (docs/decisions/0015).
 """
 
@@ -22,6 +22,8 @@ from consent.tasks.names import TaskName
 from consent.tasks.ranker import RankerTask
 
 SQRT_TWO = float(np.sqrt(2.0))
+# How many lines a list foretells where baskets are no visits.
+LINES = 3
 
 
 def contribution(task: RankerTask, inputs: Inputs) -> FloatArray:
@@ -45,12 +47,13 @@ def contribution(task: RankerTask, inputs: Inputs) -> FloatArray:
 
 def _list(task: RankerTask, model: Model, history: History, age: int) -> FloatArray | None:
     """One list's gradient and curvature; None where it has nothing to say."""
-    before = history.without_latest(age + 1)
+    lines = of_lines(history)
+    before, wanted = _before_lines(history, age) if lines else _before_basket(history, age)
     if not before.baskets:
         return None
     know = Knowledge(shared=model, history=before, moment=_moment(task, history, age))
-    chosen = candidates(model, know, task.candidates)
-    bought = np.isin(chosen, history.item[history.age == age])
+    chosen = new_items(model, know) if lines else candidates(model, know, task.candidates)
+    bought = np.isin(chosen, wanted)
     if not bought.any():
         return None
     table = know.table(task.features)[chosen]
@@ -60,11 +63,40 @@ def _list(task: RankerTask, model: Model, history: History, age: int) -> FloatAr
     return np.concatenate([gradient, scale * curvature[row, column]])
 
 
+def of_lines(history: History) -> bool:
+    """Whether her lists foretell lines instead of baskets.
+
+    Where one basket holds most of what she has, it is no visit but a whole day, as in a file of
+    ratings; then her last few lines are foretold from those before them.
+    """
+    return history.line is not None and 2 * int(history.sizes.max(initial=0)) > history.item.size
+
+
+def _before_basket(history: History, age: int) -> tuple[History, IndexArray]:
+    """What lay before one of her last baskets, and its items."""
+    return history.without_latest(age + 1), history.item[history.age == age]
+
+
+def _before_lines(history: History, age: int) -> tuple[History, IndexArray]:
+    """What lay before a few of her last lines, and their items."""
+    since = history.since
+    wanted = (since >= age * LINES) & (since < (age + 1) * LINES)
+    return history.without_lines((age + 1) * LINES), history.item[wanted]
+
+
 def candidates(model: Model, know: Knowledge, count: int) -> IndexArray:
     """The best items by the closed form that may be listed and score anything, best first."""
     scores = np.where(model.may_list(know.history), know.closed.total, 0.0)
     order = np.argsort(-scores, kind="stable")[:count]
     return order[scores[order] > 0].astype(np.int64)
+
+
+def new_items(model: Model, know: Knowledge) -> IndexArray:
+    """All items that are new to her and may be listed: what a list of lines is chosen from.
+
+    Nothing comes back in such data, so her own items would crowd out what there is to foretell.
+    """
+    return np.flatnonzero(model.may_list(know.history) & ~know.bought)
 
 
 def listwise(
@@ -88,7 +120,7 @@ def listwise(
 def _moment(task: RankerTask, history: History, age: int) -> Moment:
     if not task.moments or history.time is None:
         return UNKNOWN
-    place = history.baskets - 1 - age
+    place = max(history.baskets - 1 - (0 if of_lines(history) else age), 0)
     return Moment(
         time=int(history.time[place]),
         hour=history.hour,

@@ -53,11 +53,14 @@ def habit(history: History, *, decay: float, shared: Shared) -> FloatArray:
     return found.astype(np.float64)  # bincount counts in integers when there is nothing to add
 
 
-def lift(shared: Shared, history: History) -> FloatArray:
-    """The item-item model's say on every item, shape (items,); 0 for unlisted ones."""
+def lift(shared: Shared, history: History, entries: FloatArray | None = None) -> FloatArray:
+    """The item-item model's say on every item, shape (items,); 0 for unlisted ones.
+
+    ``entries``: what each of her entries counts, shape (n,); 1 each without.
+    """
     found, model = np.zeros(history.items), shared.item_item
     if model is not None:
-        z = direction(history, model.indices, model.weights, model.mean)
+        z = direction(history, model.indices, model.weights, model.mean, entries=entries)
         found[model.indices] = z @ model.matrix
     return found
 

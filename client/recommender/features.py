@@ -132,6 +132,12 @@ def _lifted(know: Knowledge) -> FloatArray:
     return np.arcsinh(LIFT_SCALE * know.lift)
 
 
+def _lift_lately(know: Knowledge) -> FloatArray:
+    """The lift of her latest entries, for items that are new to her."""
+    lately = lift(know.shared, know.history, recency(know.history, RECENT_ENTRIES))
+    return np.where(know.bought, 0.0, np.arcsinh(LIFT_SCALE * lately))
+
+
 COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
     Feature.BASE: base,
     Feature.BOUGHT: lambda know: know.bought.astype(np.float64),
@@ -147,6 +153,7 @@ COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
     Feature.POPULAR_NEW: _popular_new,
     Feature.LIFT_BOUGHT: lambda know: np.where(know.bought, _lifted(know), 0.0),
     Feature.LIFT_NEW: lambda know: np.where(know.bought, 0.0, _lifted(know)),
+    Feature.LIFT_LATELY: _lift_lately,
     Feature.CATEGORY: _category,
     Feature.CONTENT: _fit,
     Feature.CONTENT_LATELY: _fit_lately,

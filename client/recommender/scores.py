@@ -46,6 +46,7 @@ SOURCES: Mapping[Feature, Source] = {
     Feature.POPULAR_NEW: Source.POPULARITY,
     Feature.LIFT_BOUGHT: Source.PAIRING,
     Feature.LIFT_NEW: Source.PAIRING,
+    Feature.LIFT_LATELY: Source.PAIRING,
     Feature.CATEGORY: Source.AFFINITY,
     Feature.CONTENT: Source.CONTENT,
     Feature.CONTENT_LATELY: Source.CONTENT,

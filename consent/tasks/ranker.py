@@ -34,6 +34,7 @@ class Feature(StrEnum):
     POPULAR_NEW = "popular-new"
     LIFT_BOUGHT = "lift-bought"
     LIFT_NEW = "lift-new"
+    LIFT_LATELY = "lift-lately"
     CATEGORY = "category"
     CONTENT = "content"
     CONTENT_LATELY = "content-lately"

@@ -29,7 +29,7 @@ BASKETS = 2
 # Prior variance of a weight about its start.
 SPREAD = 0.3
 CONTEXT = frozenset({Feature.WEEKDAY, Feature.DAYPART, Feature.SEASON, Feature.STORE})
-LIFTS = frozenset({Feature.LIFT_BOUGHT, Feature.LIFT_NEW})
+LIFTS = frozenset({Feature.LIFT_BOUGHT, Feature.LIFT_NEW, Feature.LIFT_LATELY})
 SEASONS = frozenset({Feature.SEASON_BOUGHT, Feature.SEASON_NEW})
 
 

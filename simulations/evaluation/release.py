@@ -15,9 +15,11 @@ from scipy.stats import norm
 
 from client.contributions.history import FloatArray
 from client.contributions.inputs import Inputs
+from client.contributions.item_item import total as pairs_total
 from client.contributions.registry import CONTRIBUTIONS
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from consent.tasks.task import Task
@@ -130,6 +132,8 @@ def total(
     fold: Fold, task: Task, released: Mapping[TaskName, Artefact] = MappingProxyType({})
 ) -> FloatArray:
     """The sum of every training shopper's contribution, without noise, shape (dimension,)."""
+    if isinstance(task, ItemItemTask):
+        return pairs_total(task, fold.histories.values())
     values = np.zeros(task.dimension)
     for history in fold.histories.values():
         inputs = Inputs(history=history, catalogue=fold.training.catalogue, artefacts=released)
