@@ -7,8 +7,9 @@ candidates' scores, f their features and the bought candidates as labels, one li
     curvature = Σ p f fᵀ - (Σ p f)(Σ p f)ᵀ               its negative second derivative (Fisher)
 
 Candidates are the best by the closed form, whatever was bought, so no sampling has to be corrected
-for; all that is new to her where her lines are foretold and not her baskets. The artefacts were made from all her baskets, the labels among them; under their noise one
-shopper's share of them is far below what moves a weight (docs/decisions/0015).
+for; where lines are foretold and not baskets, they are all that is new to her. The artefacts were
+made from all her baskets, the labels among them; under their noise one shopper's share of them is
+far below what moves a weight (docs/decisions/0015).
 """
 
 import numpy as np
