@@ -12,6 +12,7 @@ from typing import NamedTuple
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import Site, Visits, chromium, serving
+from tests.browser.device import serving_device
 
 
 class Shot(NamedTuple):
@@ -31,6 +32,29 @@ README = (
     Shot("panel-withdrawal", "/withdrawals/2", "leaver", height=1000),
     Shot("panel-phone-dark", "/diary", "regular", dark=True, width=400, height=860),
 )
+
+DEVICE = (Shot("device-page", "/", width=1200, height=960),)
+
+
+def take_device(shots: Iterable[Shot], out: Path) -> None:
+    """Take pictures of a device's own page; the first reason is unfolded."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        sync_playwright() as playwright,
+        chromium(playwright) as browser,
+        serving_device(Path(home), browser) as served,
+    ):
+        for shot in shots:
+            page = served.shown(shot.path, language=shot.language, dark=shot.dark, width=shot.width)
+            if shot.height:
+                page.set_viewport_size({"width": shot.width, "height": shot.height})
+            if page.locator("ol.shelf summary").count():
+                page.locator("ol.shelf summary").nth(0).click()
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement.blur()")
+            page.screenshot(path=out / f"{shot.name}.png", full_page=shot.height is None)
+            page.close()
 
 
 def take(shots: Iterable[Shot], out: Path) -> None:
@@ -61,3 +85,4 @@ def _take(visits: Visits, site: Site, shot: Shot, path: Path) -> None:
 
 if __name__ == "__main__":
     take(README, Path(sys.argv[1]))
+    take_device(DEVICE, Path(sys.argv[1]))
