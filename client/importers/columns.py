@@ -81,17 +81,26 @@ class Columns:
             InvalidInputError: a column is missing or named twice; the message lists the columns
                 there are, and the nearest name to each missing one.
         """
-        twice = [name for name, count in Counter(header).items() if count > 1]
-        if twice:
-            raise InvalidInputError(
-                f"{file}: the header names {listed(twice)} more than once; rename the columns so "
-                f"that each name is unique.{_hint(header)}"
-            )
+        check_header(header, file=file)
         wanted = self.named()
         missing = [name for name in dict.fromkeys(wanted.values()) if name not in header]
         if missing:
             raise InvalidInputError(explain_missing(missing, header, file=file))
         return {part: header.index(name) for part, name in wanted.items()}
+
+
+def check_header(header: Sequence[str], *, file: str) -> None:
+    """Refuse a header that names a column twice.
+
+    Raises:
+        InvalidInputError: it does.
+    """
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise InvalidInputError(
+            f"{file}: the header names {listed(twice)} more than once; rename the columns so that "
+            f"each name is unique.{_hint(header)}"
+        )
 
 
 def explain_missing(missing: Sequence[str], header: Sequence[str], *, file: str) -> str:
@@ -102,12 +111,17 @@ def explain_missing(missing: Sequence[str], header: Sequence[str], *, file: str)
 
 def _hint(header: Sequence[str]) -> str:
     """What may be wrong with a header as a whole; nothing where it looks like one."""
+    if list(header) == ["1"]:
+        return " That is one column: name the right delimiter with --delimiter."
     if list(header) == [str(number) for number in range(1, len(header) + 1)]:
         return " A file without a header has its columns named by number, from 1."
     if len(header) == 1 and any(mark in header[0] for mark in ",;\t|:"):
         return " The header looks like one column: name the right delimiter with --delimiter."
     if any(name.replace(".", "", 1).isdigit() for name in header):
-        return " If the first line is data already, give --no-header."
+        return (
+            " If the first line is data already, give --no-header (for a table of items, "
+            "--item-no-header)."
+        )
     return ""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from client.importers.columns import explain_missing, listed
+from client.importers.columns import check_header, explain_missing, listed
 from client.importers.tables import Table
 from client.importers.values import parse_label
 from crypto.errors import InvalidInputError
@@ -145,8 +145,7 @@ class ItemColumns:
             InvalidInputError: a column is missing or named twice, or names of values don't fit.
         """
         header = table.header
-        if len(set(header)) != len(header):
-            raise InvalidInputError(f"{file}: the header names a column twice.")
+        check_header(header, file=file)
         if not self.parts:
             named = {_plain(name): Place(position=n) for n, name in enumerate(header) if n}
             return {ITEM: Place(position=0), **named}

@@ -4,6 +4,7 @@ from crypto.errors import InvalidInputError
 
 MAX_SHOWN = 20
 _MAX_VALUE = 60
+_MOST_TEXTS = 60
 
 
 class Problems:
@@ -44,8 +45,11 @@ class Problems:
                 self.raise_if_any()
             self.lines += 1
             self._last_line = line
-        if self.lines <= MAX_SHOWN:
-            self._shown.append(f"  line {line}: {text}")
+        shown = f"  line {line}: {text}"
+        # A JSON record makes several rows, which have the same in common.
+        room = self.lines <= MAX_SHOWN and len(self._shown) < _MOST_TEXTS
+        if room and shown not in self._shown:
+            self._shown.append(shown)
 
     def raise_if_any(self) -> None:
         """Fail with all that was noted, unless bad lines are skipped.

@@ -22,7 +22,8 @@ MOST_DAYS = 40_000
 NUMBER, DAY, MILLISECONDS = "number", "day", "ms"
 TIME_FORMS = (
     "an ISO 8601 date or date and time (2017-03-05 or 2017-03-05T18:30:00) or Unix seconds "
-    f"(1488738600), in the years {FIRST_YEAR} to {LAST_YEAR}; name another form with --time-format"
+    f"(1488738600), in the years {FIRST_YEAR} to {LAST_YEAR}; name another form with "
+    "--time-format, such as %m/%d/%Y"
 )
 
 
@@ -67,7 +68,10 @@ def parse_time(text: str) -> int:
 def _unix(digits: str) -> int:
     seconds = int(digits) if len(digits) <= 12 else _END_UNIX
     if seconds < _MIN_UNIX:
-        raise ValueError(f"{TIME_FORMS}; digits alone are Unix seconds, of nine digits at least")
+        raise ValueError(
+            f"{TIME_FORMS}; digits alone are Unix seconds, of nine digits at least (for numbered "
+            "days or visits, --time-format day or number)"
+        )
     if seconds >= _END_UNIX:
         raise ValueError(f"{TIME_FORMS}; this would be later: are these milliseconds?")
     return seconds

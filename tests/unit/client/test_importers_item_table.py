@@ -78,7 +78,7 @@ def test_json_lists_are_several_values(tmp_path: Path) -> None:
         ("id,a\n,1\n", "line 2: column 'item' is ''"),
         ("id,a\nmilk\n", "1 fields; expected 2"),
         ("id,a\n", "describes no item"),
-        ("id,a,a\nmilk,1,2\n", "names a column twice"),
+        ("id,a,a\nmilk,1,2\n", "names 'a' more than once"),
     ],
 )
 def test_broken_tables_are_explained(tmp_path: Path, text: str, said: str) -> None:

@@ -114,6 +114,14 @@ def test_a_missing_value_is_a_bad_line_and_is_named(tmp_path: Path) -> None:
         )
 
 
+def test_a_bad_basket_is_named_once_whatever_it_holds(tmp_path: Path) -> None:
+    log = [{"card": "c1", "day": "soon", "article": ["milk"] * 500}]
+    columns = Columns(shopper="card", item="article", time="day")
+    with pytest.raises(InvalidInputError) as caught:
+        read(tmp_path, "log.json", json.dumps(log), columns)
+    assert str(caught.value).count("'soon'") == 1
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

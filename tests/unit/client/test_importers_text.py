@@ -91,6 +91,11 @@ def test_a_first_line_of_data_is_not_taken_for_a_header(tmp_path: Path) -> None:
     )
 
 
+def test_one_column_is_the_wrong_delimiter(tmp_path: Path) -> None:
+    assert "with --delimiter" in refused(tmp_path, joined(";"), "a.csv")
+    assert "with --delimiter" in refused(tmp_path, "u;i;t\n", "a.csv", NAMED, header=True)
+
+
 def test_a_header_taken_for_data_is_a_bad_line(tmp_path: Path) -> None:
     said = refused(tmp_path, "u,i,t\n" + joined(","), "a.csv")
     assert "line 1: column '3' is 't'; expected an ISO 8601 date" in said
