@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import numpy as np
 
 from client.contributions.history import FloatArray, History
 from client.events import EventStore
@@ -15,7 +15,9 @@ from client.holds import Holds
 from client.home import ClientHome
 from client.recommender.explanation.counterfactual import Counterfactual, Reranking
 from client.recommender.explanation.explain import Explanation, explain
-from client.recommender.recommend import Recommendation, recommend
+from client.recommender.features import Knowledge
+from client.recommender.moment import Moment
+from client.recommender.recommend import Recommendation, explained, recommend
 from client.recommender.scores import Model
 from client.releases import newest
 from consent.admit import ConsentedEvents
@@ -99,6 +101,7 @@ class Stock:
 
     events: ConsentedEvents
     model: Model
+    moment: Moment
     artefacts: tuple[TaskName, ...]
 
     @property
@@ -110,7 +113,7 @@ class Stock:
         self, *, count: int, language: Language = Language.EN, counterfactuals: bool = False
     ) -> Shelf:
         """The list, with a counterfactual for each item where they are asked for."""
-        ranked = recommend(self.model, self.events, count=count)
+        ranked = recommend(self.model, self.events, count=count, moment=self.moment)
         reranking = self._reranking(count)
         return Shelf(
             suggestions=tuple(
@@ -132,10 +135,12 @@ class Stock:
         place = self.catalogue.items.index(item) if item in self.catalogue.items else -1
         if place < 0:
             raise InvalidInputError(f"The retailer's list has no item {item!r}.")
-        everything = recommend(self.model, self.events, count=len(self.catalogue))
-        found = next((each for each in everything if each.item == place), None)
-        if found is None:
+        history = History.of(self.events, self.catalogue)
+        know = Knowledge(shared=self.model, history=history, moment=self.moment)
+        scores = self.model.scores_of(know)
+        if not scores.total[place]:
             raise InvalidInputError(f"{item!r} is not recommended at all: nothing speaks for it.")
+        found = explained(self.model, know, scores, place)
         return Shelf(
             suggestions=(self._suggestion(found, language, self._reranking(count)),),
             used=tuple(sorted(self.events.categories)),
@@ -160,7 +165,7 @@ class Stock:
         )
 
     def _score(self, history: History) -> FloatArray:
-        return np.where(self.model.may_list(history), self.model.scores(history).total, 0.0)
+        return self.model.scores(history, self.moment).total
 
 
 def make_shelf(
@@ -182,8 +187,22 @@ def make_shelf(
     return stock.shelf(count=count, language=language, counterfactuals=counterfactuals)
 
 
-def take_stock(home: ClientHome, http: httpx.Client, artefacts: Artefacts) -> Stock:
+def take_stock(
+    home: ClientHome,
+    http: httpx.Client,
+    artefacts: Artefacts,
+    *,
+    at: float | None = None,
+    store: str | None = None,
+) -> Stock:
     """What lists are made from, if she agrees to it at this moment.
+
+    Args:
+        home: the device.
+        http: to its consent service.
+        artefacts: the released ones.
+        at: when the list is for, Unix seconds (the shop's local time read as UTC); now if None.
+        store: where; it counts only if she granted places, and the hour only if she granted that.
 
     Raises:
         ConsentError: she doesn't, or the consent service can't say; her purchases are not read.
@@ -194,8 +213,16 @@ def take_stock(home: ClientHome, http: httpx.Client, artefacts: Artefacts) -> St
     return Stock(
         events=events,
         model=Model.of(home.trust.load_catalogue(), released),
+        moment=Moment.granted(
+            events.categories, time=local_now() if at is None else int(at), store=store
+        ),
         artefacts=tuple(artefact.task for artefact in released),
     )
+
+
+def local_now() -> int:
+    """This machine's wall clock as purchases have it: local time read as UTC, Unix seconds."""
+    return int(datetime.now().astimezone().replace(tzinfo=UTC).timestamp())
 
 
 def _personal_events(home: ClientHome, http: httpx.Client) -> ConsentedEvents:

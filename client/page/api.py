@@ -54,6 +54,7 @@ class Part(BaseModel):
 class Instead(BaseModel):
     """What would have to be missing for the item not to be listed."""
 
+    now: int | None = Field(description="Its place with all of her purchases.")
     without: list[str]
     place: int | None = Field(description="Its place then; null where it would be nowhere.")
     listed: bool

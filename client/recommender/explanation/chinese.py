@@ -42,6 +42,12 @@ class Chinese:
         last = f"上次购买是 {since} 天前" if since else "刚刚买过"
         return f"{often}，{'' if speaks_for else '但'}{last}"
 
+    def due(self, *, speaks_for: bool) -> str:
+        """It is due by her own rhythm, or not."""
+        return (
+            "按您自己的购买节奏，该买它了" if speaks_for else "按您自己的购买节奏，还不到买它的时候"
+        )
+
     def popular(self, *, bought: bool) -> str:
         """Others buy it."""
         return "近来很多顾客都在买它" if bought else "很多顾客都买它"
@@ -54,12 +60,12 @@ class Chinese:
             return "与您购物相近的顾客常买它"
         return f"和您一样购买{_listed(names)}的顾客常买它"
 
-    def liked(self, category: str, *, speaks_for: bool) -> str:
+    def liked(self, category: str, *, bought: bool, speaks_for: bool) -> str:
         """It is of a category that she buys much (or little) of."""
         of = f"（{category}）" if category else ""
-        if speaks_for:
-            return f"它属于您喜欢的类别{of}，而您还没买过"
-        return f"您很少买这一类别{of}的商品"
+        if not speaks_for:
+            return f"您很少买这一类别{of}的商品"
+        return f"它属于您喜欢的类别{of}{'' if bought else '，而您还没买过'}"
 
     def content(self, names: Sequence[str], *, speaks_for: bool) -> str:
         """It resembles these."""
@@ -74,9 +80,9 @@ class Chinese:
             return f"您很少{when}买它"
         return f"您常{when}买它（已有 {times} 次）"
 
-    def learned(self, *, speaks_for: bool) -> str:
-        """What the shared ranker makes of it."""
-        return f"从众多顾客得来的经验{'加重' if speaks_for else '减轻'}了上述理由"
+    def against(self, clause: str) -> str:
+        """A fact that speaks against the item."""
+        return f"{clause}，在这里反而不利于它"
 
     def discovery(self) -> str:
         """It is there to be found."""
@@ -113,8 +119,12 @@ class Chinese:
         return "它根本不会被推荐"
 
     def undecided(self) -> str:
-        """No few purchases decide."""
-        return "没有哪几项购买能决定这一点：即使没有其中任何一项，它也会列出"
+        """None sets it back."""
+        return "在最可能有影响的购买中，去掉任何一项都不会使它后退"
+
+    def stands(self, place: int) -> str:
+        """Beyond the end."""
+        return f"它目前不在您的清单上，排在第 {place:,} 位"
 
     def unnamed(self) -> str:
         """Something better not named."""

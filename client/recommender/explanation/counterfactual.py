@@ -16,7 +16,7 @@ import numpy as np
 
 from client.contributions.history import FloatArray, History
 from client.recommender.explanation.explain import WORDINGS, names_of
-from client.recommender.recommend import Recommendation
+from client.recommender.recommend import PartKind, Recommendation
 from consent.admit import ConsentedEvents, admit
 from consent.notice import Language
 from consent.tasks.catalogue import Catalogue
@@ -24,7 +24,7 @@ from consent.tasks.catalogue import Catalogue
 MOST: Final = 3
 TRIED: Final = 12
 # The kinds of parts whose evidence is items of hers.
-_NAMES_ITEMS: Final = frozenset({"paired", "content"})
+_NAMES_ITEMS: Final = frozenset({PartKind.PAIRED, PartKind.CONTENT})
 
 # A shopper's history to the scores of all items; an item that may not be listed has none above 0.
 Scorer = Callable[[History], FloatArray]
@@ -36,12 +36,15 @@ class Counterfactual:
 
     Attributes:
         item: which one.
-        removed: her own items whose purchases were left out; none where no few decide.
+        now: its place with all of her purchases.
+        removed: her own items whose purchases were left out; none where it is not listed anyway,
+            or none of those that were tried sets it back.
         place: its place then, 1 the best; None where it would not be recommended at all.
         listed: whether it would still be on a list of this length.
     """
 
     item: int
+    now: int | None
     removed: tuple[int, ...]
     place: int | None
     listed: bool
@@ -50,6 +53,7 @@ class Counterfactual:
         """In words, with what was removed by name."""
         return {
             "without": list(names_of(self.removed, catalogue, WORDINGS[language])),
+            "now": self.now,
             "place": self.place,
             "listed": self.listed,
             "sentence": self.sentence(catalogue, language),
@@ -59,7 +63,9 @@ class Counterfactual:
         """The answer in one sentence."""
         said = WORDINGS[language]
         if not self.removed:
-            return said.sentence([said.undecided()])
+            if self.now is None or self.listed:
+                return said.sentence([said.undecided()])
+            return said.sentence([said.stands(self.now)])
         own = self.removed == (self.item,)
         condition = said.without(names_of(self.removed, catalogue, said), own=own)
         if self.place is None:
@@ -82,7 +88,7 @@ class Reranking:
         """The few purchases of hers without which an item would not be listed."""
         item = recommendation.item
         removed: tuple[int, ...] = ()
-        place = self.place(item, removed)
+        now = place = self.place(item, removed)
         candidates = self._candidates(recommendation)
         while self.listed(place) and len(removed) < MOST and candidates:
             tried = {each: self.place(item, (*removed, each)) for each in candidates}
@@ -92,16 +98,20 @@ class Reranking:
             removed, place = (*removed, best), tried[best]
             candidates = [each for each in candidates if each != best]
         if self.listed(place):  # what moves it within the list is told too
-            return Counterfactual(item=item, removed=removed, place=place, listed=True)
-        return self._thinned(item, removed)
+            return Counterfactual(item=item, now=now, removed=removed, place=place, listed=True)
+        return self._thinned(item, now, removed)
 
-    def _thinned(self, item: int, removed: tuple[int, ...]) -> Counterfactual:
+    def _thinned(self, item: int, now: int | None, removed: tuple[int, ...]) -> Counterfactual:
         for each in removed[:-1]:
             fewer = tuple(other for other in removed if other != each)
             if not self.listed(self.place(item, fewer)):
                 removed = fewer
         return Counterfactual(
-            item=item, removed=removed, place=self.place(item, removed), listed=False
+            item=item,
+            now=now,
+            removed=removed,
+            place=self.place(item, removed),
+            listed=False,
         )
 
     def place(self, item: int, removed: Iterable[int]) -> int | None:

@@ -42,6 +42,10 @@ class English:
         often = "you buy it about every day" if gap <= 1 else f"you buy it about every {gap} days"
         return f"{often}, {'and' if speaks_for else 'but'} {last}"
 
+    def due(self, *, speaks_for: bool) -> str:
+        """It is due by her own rhythm, or not."""
+        return "by your own rhythm it is due" if speaks_for else "by your own rhythm it is not due"
+
     def popular(self, *, bought: bool) -> str:
         """Others buy it."""
         return (
@@ -58,12 +62,12 @@ class English:
             return "it is often bought by people who buy what you buy"
         return f"it is often bought by people who buy {_listed(names)}, as you do"
 
-    def liked(self, category: str, *, speaks_for: bool) -> str:
+    def liked(self, category: str, *, bought: bool, speaks_for: bool) -> str:
         """It is of a category that she buys much (or little) of."""
         of = f" ({category})" if category else ""
-        if speaks_for:
-            return f"it is new to you in a category you like{of}"
-        return f"you seldom buy from its category{of}"
+        if not speaks_for:
+            return f"you seldom buy from its category{of}"
+        return f"it is {'of' if bought else 'new to you in'} a category you like{of}"
 
     def content(self, names: Sequence[str], *, speaks_for: bool) -> str:
         """It resembles these."""
@@ -82,10 +86,9 @@ class English:
             return f"you seldom buy it {when}"
         return f"you often buy it {when} ({times} so far)"
 
-    def learned(self, *, speaks_for: bool) -> str:
-        """What the shared ranker makes of it."""
-        weighs = "more" if speaks_for else "less"
-        return f"experience with many shoppers weighs these reasons {weighs}"
+    def against(self, clause: str) -> str:
+        """A fact that speaks against the item."""
+        return f"{clause}, which counts against it here"
 
     def discovery(self) -> str:
         """It is there to be found."""
@@ -127,8 +130,12 @@ class English:
         return "it would not be recommended at all"
 
     def undecided(self) -> str:
-        """No few purchases decide."""
-        return "no few purchases of yours decide this: it would be listed without any of them too"
+        """None sets it back."""
+        return "none of your purchases that could matter most sets it back when it is left out"
+
+    def stands(self, place: int) -> str:
+        """Beyond the end."""
+        return f"it is not on your list at present; it stands at place {place:,}"
 
     def unnamed(self) -> str:
         """Something better not named."""

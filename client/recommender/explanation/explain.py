@@ -15,7 +15,7 @@ from typing import Any, Final
 from client.recommender.explanation.chinese import Chinese
 from client.recommender.explanation.english import English
 from client.recommender.explanation.wording import Wording
-from client.recommender.recommend import Part, Recommendation
+from client.recommender.recommend import Part, PartKind, Recommendation
 from consent.notice import Language
 from consent.tasks.catalogue import Catalogue
 
@@ -32,7 +32,7 @@ class Reason:
     Attributes:
         kind: the part's.
         value: exactly the part's.
-        share: of the score, 1 in all; negative for what speaks against the item.
+        share: of the score's size; negative for what speaks against the item.
         sentence: what the part says.
     """
 
@@ -74,7 +74,7 @@ def explain(
         Reason(
             kind=str(part.kind),
             value=part.value,
-            share=part.value / recommendation.score,
+            share=part.value / abs(recommendation.score),
             sentence=said.sentence([_clause(part, recommendation, catalogue, said)]),
         )
         for part in recommendation.parts
@@ -131,28 +131,44 @@ class _Told:
 
     @property
     def bought(self) -> bool:
-        return any(part.kind == "habit" for part in self.whole.parts)
+        return any(part.kind is PartKind.HABIT for part in self.whole.parts)
 
 
-# By the values of PartKind; what is not here is told as learned.
-_CLAUSES: Final[Mapping[str, Callable[[_Told], str]]] = {
-    "habit": lambda told: told.said.habit(*told.part.evidence),
-    "rhythm": lambda told: told.said.rhythm(*told.part.evidence, speaks_for=told.speaks_for),
-    "popular": lambda told: told.said.popular(bought=told.bought),
-    "paired": lambda told: told.said.paired(told.names, speaks_for=told.speaks_for),
-    "liked": lambda told: told.said.liked(told.category, speaks_for=told.speaks_for),
-    "content": lambda told: told.said.content(told.names, speaks_for=told.speaks_for),
-    "context": lambda told: told.said.context(*told.part.evidence, speaks_for=told.speaks_for),
-    "discovery": lambda told: told.said.discovery(),
+def _habit(told: _Told) -> str:
+    clause = told.said.habit(*told.part.evidence)
+    return clause if told.speaks_for else told.said.against(clause)
+
+
+def _rhythm(told: _Told) -> str:
+    if not told.part.evidence:  # no days are known
+        return told.said.due(speaks_for=told.speaks_for)
+    return told.said.rhythm(*told.part.evidence, speaks_for=told.speaks_for)
+
+
+def _popular(told: _Told) -> str:
+    clause = told.said.popular(bought=told.bought)
+    return clause if told.speaks_for else told.said.against(clause)
+
+
+def _liked(told: _Told) -> str:
+    return told.said.liked(told.category, bought=told.bought, speaks_for=told.speaks_for)
+
+
+_CLAUSES: Final[Mapping[PartKind, Callable[[_Told], str]]] = {
+    PartKind.HABIT: _habit,
+    PartKind.RHYTHM: _rhythm,
+    PartKind.POPULAR: _popular,
+    PartKind.PAIRED: lambda told: told.said.paired(told.names, speaks_for=told.speaks_for),
+    PartKind.LIKED: _liked,
+    PartKind.CONTENT: lambda told: told.said.content(told.names, speaks_for=told.speaks_for),
+    PartKind.CONTEXT: lambda told: told.said.context(
+        *told.part.evidence, speaks_for=told.speaks_for
+    ),
 }
-
-
-def _learned(told: _Told) -> str:
-    return told.said.learned(speaks_for=told.speaks_for)
 
 
 def _clause(part: Part, whole: Recommendation, catalogue: Catalogue, said: Wording) -> str:
     told = _Told(part=part, whole=whole, catalogue=catalogue, said=said)
     if catalogue.sensitive[whole.item]:
         return said.gentle(speaks_for=told.speaks_for)
-    return _CLAUSES.get(part.kind, _learned)(told)
+    return _CLAUSES[part.kind](told)

@@ -17,14 +17,17 @@ class Wording(Protocol):
     def rhythm(self, gap: int, since: int, *, speaks_for: bool) -> str:
         """How many days lie between her purchases of it, and how many since the last."""
 
+    def due(self, *, speaks_for: bool) -> str:
+        """It is due by her own rhythm, or not, where no days are known."""
+
     def popular(self, *, bought: bool) -> str:
         """Others buy it: lately where she has bought it, in all where she has not."""
 
     def paired(self, names: Sequence[str], *, speaks_for: bool) -> str:
         """Who buys these, which she buys, often (or seldom) buys it."""
 
-    def liked(self, category: str, *, speaks_for: bool) -> str:
-        """It is new to her and of a category that she buys much (or little) of."""
+    def liked(self, category: str, *, bought: bool, speaks_for: bool) -> str:
+        """It is of a category that she buys much (or little) of, and new to her or not."""
 
     def content(self, names: Sequence[str], *, speaks_for: bool) -> str:
         """It resembles (or does not resemble) these, which she buys."""
@@ -32,8 +35,8 @@ class Wording(Protocol):
     def context(self, code: int, times: int, *, speaks_for: bool) -> str:
         """How often she bought it at such a time or place; ``client/recommender/moment.py``."""
 
-    def learned(self, *, speaks_for: bool) -> str:
-        """What the shared ranker makes of all of these together."""
+    def against(self, clause: str) -> str:
+        """A fact that speaks against the item, as experience with many shoppers has it."""
 
     def discovery(self) -> str:
         """It is on the list so that she finds something new."""
@@ -60,7 +63,10 @@ class Wording(Protocol):
         """It would not be recommended at all."""
 
     def undecided(self) -> str:
-        """No few purchases of hers decide whether it is listed."""
+        """None of her purchases that could matter sets it back when it is left out."""
+
+    def stands(self, place: int) -> str:
+        """It is beyond the end of the list, at this place."""
 
     def unnamed(self) -> str:
         """Something of hers that is better not named."""
