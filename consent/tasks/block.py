@@ -15,6 +15,9 @@ import numpy as np
 from consent.tasks.parameters import FloatArray
 from crypto.errors import InvalidInputError
 
+# A share that is worked out in floating point may miss 0 or 1 by so much; it counts as them.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -97,7 +100,7 @@ class Block:
             2(2v - 1)² - 1 for its square, each times its weight; 0 where she lacks the part.
 
         Raises:
-            InvalidInputError: a measure is missing or not between 0 and 1.
+            InvalidInputError: a measure is missing, or beyond 0 and 1 by more than rounding.
         """
         block = np.zeros(self.dimension)
         for count in self.counts:
@@ -106,9 +109,9 @@ class Block:
             if measure.over not in counted:
                 continue
             value = values.get(measure.name, np.nan)
-            if not 0.0 <= value <= 1.0:
+            if not -ROUNDING <= value <= 1.0 + ROUNDING:
                 raise InvalidInputError(f"Expected 0 <= {measure.name}={value} <= 1.")
-            place, middled = self.place[measure.name], 2.0 * value - 1.0
+            place, middled = self.place[measure.name], 2.0 * min(max(value, 0.0), 1.0) - 1.0
             block[place] = middled
             if measure.spread:
                 block[place + 1] = 2.0 * middled**2 - 1.0

@@ -206,7 +206,7 @@ class _Run:
 
     def _private(self, name: str, epsilon: float | None) -> list[Views]:
         fold, options = self._trial.fold, self._options
-        noise, verdict = _noise(fold, epsilon, options.noise_shoppers)
+        noise, verdict = noise_for(fold, epsilon, options.noise_shoppers)
         if verdict is not None and not verdict.worthwhile:
             self.warnings.append(f"{name}: {verdict.reason}")
         self.releases[name] = {str(task): stddev for task, stddev in noise.stddev.items()}
@@ -242,7 +242,7 @@ def _privacy(options: Options) -> dict[str, Any]:
     }
 
 
-def _noise(
+def noise_for(
     fold: Fold, epsilon: float | None, noise_shoppers: int | None
 ) -> tuple[Noise, Verdict | None]:
     """The noise of a budget; item-item takes part where the gate finds it worthwhile.

@@ -20,15 +20,14 @@ from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
 from server.artefacts.fairness import plan_task
 from server.artefacts.registry import finish
+from simulations.evaluation.dataset import OVERHEAD, noise_for
 from simulations.evaluation.protocol import Fold, Stage, split
-from simulations.evaluation.release import DELTA, TWO_TASKS, Noise, gaussian_multiplier, release
+from simulations.evaluation.release import DELTA, gaussian_multiplier, release
 from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.sensitive import withheld
 
 RESAMPLES: Final = 2000
-# Noise drawn by survivors beyond the planned minimum, as a factor on its standard deviation.
-OVERHEAD: Final = 1.1
 # Federations that are judged beside the one at hand, as shoppers who stated something, and the
 # budgets of an audit in them; the noise is that of one round at this ε.
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -213,11 +212,7 @@ def _finish(
 
 
 def _released(fold: Fold, options: AuditOptions) -> dict[TaskName, Artefact]:
-    noise = (
-        Noise.none(TWO_TASKS)
-        if options.epsilon is None
-        else Noise.of(options.epsilon, tasks=TWO_TASKS, overhead=OVERHEAD)
-    )
+    noise, _ = noise_for(fold, options.epsilon, None)
     return release(fold, noise, rng=np.random.default_rng([options.seed, 0]))
 
 

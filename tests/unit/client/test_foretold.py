@@ -283,6 +283,16 @@ def test_a_list_of_groups_out_of_bounds_is_refused(schema: object) -> None:
 def test_blocks_refuse_what_would_pass_norm_one() -> None:
     with pytest.raises(InvalidInputError, match="over 1"):
         Block(counts=(Counted("n", 0.6),), measures=(Measured("m", "n", 0.5),))
-    for value in (-0.1, 1.1, np.nan, np.inf):
+    for value in (-0.1, 1.1, 1.0 + 1e-6, np.nan, np.inf):
         with pytest.raises(InvalidInputError, match="ndcg"):
             MEASURES.write(frozenset({"shoppers"}), {"ndcg": value})
+
+
+def test_rounding_passes_neither_for_a_mistake_nor_the_bound() -> None:
+    """Sums of discounts may come to a little more than their ideal."""
+    every = frozenset(count.name for count in MEASURES.counts)
+    values = {measure.name: 1.0 + 2e-16 for measure in MEASURES.measures}
+    above = MEASURES.write(every, values)
+    exact = MEASURES.write(every, dict.fromkeys(values, 1.0))
+    assert above.tolist() == exact.tolist()
+    assert above @ above <= 1 - SKETCH_SHARE + 1e-12
