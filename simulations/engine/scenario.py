@@ -54,12 +54,15 @@ class Privacy:
 class Tasks:
     """Shares of the budget; 0 leaves a task out. ``force_item_item`` overrides the signal test.
 
-    ``evaluation`` and ``fairness`` measure, on devices, what the tasks before them released.
+    ``ranker`` covers all of its ``ranker_rounds``. ``evaluation`` and ``fairness`` measure, on
+    devices, what the tasks before them released.
     """
 
     popularity: float = 0.15
     recent_popularity: float = 0.30
     item_item: float = 0.55
+    ranker: float = 0.0
+    ranker_rounds: int = 1
     recent_baskets: int = 3
     item_item_items: int = 512
     force_item_item: bool = False

@@ -34,6 +34,7 @@ from crypto.sums.schemes import HOLDERS, Scheme
 from crypto.wire import parse_public_key
 from server.collect import Progress
 from server.home import CoordinatorHome, HolderAddress
+from server.runs import Run
 from server.schedule import TrainingPlan
 from simulations.engine.choices import Choice
 from simulations.engine.scenario import Scenario
@@ -295,6 +296,7 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         TaskName.POPULARITY: tasks.popularity,
         TaskName.RECENT_POPULARITY: tasks.recent_popularity,
         TaskName.ITEM_ITEM: tasks.item_item,
+        TaskName.RANKER: tasks.ranker,
         TaskName.EVALUATION: tasks.evaluation,
         TaskName.FAIRNESS: tasks.fairness,
     }
@@ -302,6 +304,7 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         epsilon=privacy.epsilon if privacy.enabled else None,
         delta=privacy.delta,
         weights={name: weight for name, weight in weights.items() if weight > 0},
+        runs={TaskName.RANKER: Run(rounds=tasks.ranker_rounds)} if tasks.ranker > 0 else {},
         recent_baskets=tasks.recent_baskets,
         item_item_items=tasks.item_item_items,
         min_clients=minimum,

@@ -76,8 +76,8 @@ class Scene:
 
 
 @contextmanager
-def federation(folder: Path, scheme: str) -> Iterator[Scene]:
-    scenario = replace(SCENARIO, privacy=replace(SCENARIO.privacy, scheme=scheme))
+def federation(folder: Path, scheme: str, base: Scenario = SCENARIO) -> Iterator[Scene]:
+    scenario = replace(base, privacy=replace(base.privacy, scheme=scheme))
     population = load(scenario.data, seed=1)
     choices = draw(population.shoppers, scenario.consent, seed=1)
     keys = make_keys(folder, private=True)

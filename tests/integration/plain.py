@@ -1,30 +1,50 @@
 """What a released sum must be: every contribution derived again, from the raw events alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from client.contributions import ranker
+from client.contributions.history import History
+from client.contributions.inputs import Inputs
+from consent.admit import admit
 from consent.events import Events
+from consent.purpose import Category, Purpose
+from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemTask
+from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityTask, RecentPopularityTask
+from consent.tasks.ranker import RankerTask
 from consent.tasks.task import Task
 from simulations.population.population import Population
 
 Vector = npt.NDArray[np.float64]
+Released = Mapping[TaskName, Artefact]
 
 
-def plain_sum(task: Task, population: Population, shoppers: Iterable[str]) -> Vector:
-    """The sum of these shoppers' contributions, without noise."""
+NOTHING: Released = MappingProxyType({})
+
+
+def plain_sum(
+    task: Task, population: Population, shoppers: Iterable[str], released: Released = NOTHING
+) -> Vector:
+    """The sum of these shoppers' contributions, without noise; ``released``: what it builds on."""
     total = np.zeros(task.dimension)
     for shopper in shoppers:
-        total += plain_contribution(task, population, shopper)
+        total += plain_contribution(task, population, shopper, released)
     return total
 
 
-def plain_contribution(task: Task, population: Population, shopper: str) -> Vector:
-    """One shopper's contribution, by the formulas of the design."""
+def plain_contribution(
+    task: Task, population: Population, shopper: str, released: Released = NOTHING
+) -> Vector:
+    """One shopper's contribution, by the formulas of the design.
+
+    A ranker's is the device's own: its unit tests derive it again by finite differences.
+    """
     baskets, catalogue = _baskets(population.of(shopper)), population.catalogue
     match task:
         case PopularityTask():
@@ -33,6 +53,21 @@ def plain_contribution(task: Task, population: Population, shopper: str) -> Vect
             return _unit(np.sqrt(_counts(baskets[-task.baskets :], catalogue)))
         case ItemItemTask():
             return _pairs(task, _counts(baskets, catalogue))
+        case RankerTask():
+            return ranker.contribution(task, _inputs(population, shopper, released))
+    raise NotImplementedError(task.name)
+
+
+def _inputs(population: Population, shopper: str, released: Released) -> Inputs:
+    """What a device of hers has when she granted purchases alone."""
+    catalogue = population.catalogue
+    events = admit(
+        population.of(shopper),
+        purpose=Purpose.TRAIN,
+        categories=frozenset({Category.PURCHASES}),
+        sensitive_items=catalogue.sensitive_products,
+    )
+    return Inputs(history=History.of(events, catalogue), catalogue=catalogue, artefacts=released)
 
 
 def _pairs(task: ItemItemTask, counts: Vector) -> Vector:

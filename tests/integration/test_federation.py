@@ -16,14 +16,17 @@ import pytest
 
 from client.home import ClientHome
 from consent.purpose import Decision
+from consent.tasks.artefact import Artefact
+from consent.tasks.inputs import hash_of
 from consent.tasks.names import TaskName
+from consent.tasks.ranker import RankerArtefact, RankerTask
 from consent.tasks.task import Task, parse_task
 from crypto.commit import Commit
 from crypto.errors import FedcartError, InvalidInputError
 from crypto.keyholder.home import load
 from crypto.keyholder.overview import overview
 from crypto.manifest import Manifest
-from server.registry import Release
+from server.registry import Registry, Release
 from server.training import train
 from simulations.engine.certificates import make_node_key
 from simulations.engine.choices import Choice, draw
@@ -41,6 +44,12 @@ from tests.integration.plain import excess, plain_contribution, plain_sum
 # Five standard deviations: a right sum fails once in a million runs.
 LIMIT = 5.0
 Z_FLOOR = 0.004
+TASKS = (
+    TaskName.POPULARITY,
+    TaskName.RECENT_POPULARITY,
+    TaskName.ITEM_ITEM,
+    TaskName.RANKER,
+)
 SCENARIO = Scenario(
     name="federation",
     seed=5,
@@ -51,6 +60,8 @@ SCENARIO = Scenario(
         item_item=1.0,
         item_item_items=24,
         force_item_item=True,
+        ranker=1.0,
+        ranker_rounds=2,
     ),
     consent=Consent(refuse=0.0, personal_only=0.0, withdraw=0.0),
 )
@@ -94,6 +105,12 @@ def releases(live: Federation) -> dict[TaskName, Release]:
     return live.train(timeout=600.0)
 
 
+def built_on(name: TaskName, releases: dict[TaskName, Release]) -> dict[TaskName, Artefact]:
+    """What a task's devices were given."""
+    before = TASKS[:3] if name is TaskName.RANKER else ()
+    return {task: releases[task].artefact for task in before}
+
+
 def manifest_of(release: Release, live: Federation) -> Manifest:
     return Manifest.verify(release.manifest, live.world.coordinator.identity.public_key())
 
@@ -103,15 +120,16 @@ def task_of(release: Release, live: Federation) -> Task:
     return parse_task(manifest.task, manifest.parameters)
 
 
-@pytest.fixture(params=list(TaskName))
+@pytest.fixture(params=TASKS, ids=str)
 def release(request: pytest.FixtureRequest, releases: dict[TaskName, Release]) -> Release:
     return releases[request.param]
 
 
 def test_the_released_sum_is_the_plain_sum_up_to_the_stated_noise(
-    release: Release, live: Federation
+    release: Release, releases: dict[TaskName, Release], live: Federation
 ) -> None:
-    expected = plain_sum(task_of(release, live), POPULATION, AGREEING)
+    given = built_on(TaskName(release.task), releases)
+    expected = plain_sum(task_of(release, live), POPULATION, AGREEING, given)
     total = release.total
     residual = total.values - expected
     root = np.sqrt(residual.size)
@@ -122,10 +140,13 @@ def test_the_released_sum_is_the_plain_sum_up_to_the_stated_noise(
     assert np.corrcoef(total.values, expected)[0, 1] > 0.9
 
 
-def test_a_wrong_plain_sum_is_told_apart(release: Release, live: Federation) -> None:
+def test_a_wrong_plain_sum_is_told_apart(
+    release: Release, releases: dict[TaskName, Release], live: Federation
+) -> None:
     task, total = task_of(release, live), release.total
-    right = plain_sum(task, POPULATION, AGREEING)
-    each = [plain_contribution(task, POPULATION, shopper) for shopper in AGREEING]
+    given = built_on(task.name, releases)
+    right = plain_sum(task, POPULATION, AGREEING, given)
+    each = [plain_contribution(task, POPULATION, shopper, given) for shopper in AGREEING]
     wrong = {
         **{f"{shopper} missing": right - own for shopper, own in zip(AGREEING, each, strict=True)},
         "one shopper twice": right + each[0],
@@ -176,6 +197,24 @@ def test_nodes_and_coordinator_run_the_shipped_bundle(
         for opener in ("share_sum", "pieces"):
             assert not list(home.glob(f"apps/*/crypto/sums/{opener}/open.py"))
         assert not list(home.glob("apps/*/crypto/keyholder"))
+
+
+def test_rounds_carry_on_from_what_the_one_before_released(
+    releases: dict[TaskName, Release], live: Federation
+) -> None:
+    last = releases[TaskName.RANKER]
+    registry = Registry(live.world.coordinator.path / "releases")
+    first = registry.load(TaskName.RANKER, "1-ranker-0")
+    assert first is not None
+    begun, went_on = task_of(first, live), task_of(last, live)
+    assert isinstance(begun, RankerTask)
+    assert isinstance(went_on, RankerTask)
+    assert isinstance(first.artefact, RankerArtefact)
+    assert went_on.weights == tuple(first.artefact.weights.tolist()) != begun.weights
+    published = [registry.artefact_file(name, f"1-{name}").read_bytes() for name in TASKS[:3]]
+    assert went_on.inputs == begun.inputs == tuple(map(hash_of, published))
+    assert (first.record["number"], last.record["number"]) == (0, 1)
+    assert "2 rounds" in last.record["why"]
 
 
 def test_a_node_with_an_unregistered_key_is_not_admitted(live: Federation) -> None:
