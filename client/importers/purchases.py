@@ -21,6 +21,7 @@ from client.importers.visits import (
     refuse_two_meanings,
     times_in_order,
 )
+from client.importers.wide_rows import BETWEEN, is_wide, narrow
 from consent.events import Events, StringArray
 from consent.tasks.catalogue import Catalogue
 from crypto.errors import InvalidInputError
@@ -108,11 +109,19 @@ def _read(
 ) -> None:
     wanted = list(columns.named().values())
     more = [] if source.baskets is None else [source.baskets.key]
+    if BETWEEN in columns.item:
+        more += open_table(path, (), form=source.form, progress=_silent).header
     table = open_table(path, [*wanted, *more], form=source.form, progress=progress)
+    if is_wide(columns.item, table.header):
+        table = narrow(table, columns.item, file=path.name)
     if source.baskets is not None:
         table = source.baskets.join(table, wanted, file=path.name)
     lines.read(table.rows, table.header, problems)
     problems.raise_if_any()
+
+
+def _silent(_done: int, _total: int) -> None:
+    """A look at the header takes no time."""
 
 
 def _why_none(lines: Lines) -> str:

@@ -33,7 +33,10 @@ def import_(
         typer.Argument(help="Text, JSON or Parquet files of purchases, all of one layout."),
     ],
     shopper: Annotated[str, typer.Option(metavar="COL", help="Column: who bought.")],
-    item: Annotated[str, typer.Option(metavar="COL", help="Column: what was bought.")],
+    item: Annotated[
+        str,
+        typer.Option(metavar="COL", help="Column: what was bought; FIRST.. for all from one on."),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Directory to make.")],
     time: Annotated[
         str | None,

@@ -30,6 +30,7 @@ from tests.fuzz.target import Target
 PLAIN: Final = Columns(shopper="u", item="i", time="t", basket="b", quantity="q", price="p")
 BARE: Final = Columns(shopper="1", item="2", time="4", rating="3", least=3.0)
 LISTED: Final = Columns(shopper="u", item="i", time=None, item_separator=" ")
+WIDE: Final = Columns(shopper="1", item="3..", time="2")
 MAPPED: Final = Columns(
     shopper="key",
     item="value",
@@ -165,6 +166,13 @@ TARGETS: Final = tuple(
             _purchases(LISTED),
             (b"u\ti\nc1\tmilk tea\nc2\t tea \n",),
             (b"u\ti\nc1\t-1\n",),
+        ),
+        (
+            "wide",
+            "a.txt",
+            _purchases(WIDE, NO_HEADER),
+            (b"c1,2024-03-01,milk,tea\nc2,2024-03-02,tea\n",),
+            (b"c1,2024-03-01\n", b"c1,2024-03-01,,\n"),
         ),
         ("map", "a.json", _purchases(MAPPED), (MAP,), (b"[" * 90_000, b'{"c1": 3}')),
         (

@@ -249,6 +249,15 @@ def json_lines(folder: Path) -> None:
     _file(folder, "baskets.jsonl", "\n".join(rows) + "\n")
 
 
+def basket_rows(folder: Path) -> None:
+    rows = [
+        ",".join([f"c{shopper}", _date(_moments()[shopper][n]).date().isoformat(), *map(str, own)])
+        for shopper, baskets in BASKETS.items()
+        for n, own in enumerate(baskets)
+    ]
+    _file(folder, "baskets.txt", "\n".join(rows) + "\n")
+
+
 RATINGS: Mapping[str, Callable[[Path], None]] = {
     "ml-1m/": movielens_1m,
     "ncf/": ncf,
@@ -264,4 +273,5 @@ LOGS: Mapping[str, Callable[[Path], None]] = {
     "dunnhumby/": dunnhumby,
     "online_retail": online_retail,
     "baskets.jsonl": json_lines,
+    "baskets.txt": basket_rows,
 }

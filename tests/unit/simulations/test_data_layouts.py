@@ -171,6 +171,7 @@ DATED, NUMBERED = Clock.WALL, Clock.ORDINAL
         ("data/dunnhumby", Clock.DAYS),
         ("data/online-retail", DATED),
         ("data/baskets", DATED),
+        ("data/rows", DATED),
     ],
 )
 def test_every_log_gives_the_baskets_in_their_order(folder: Path, data: str, clock: Clock) -> None:
