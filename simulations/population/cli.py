@@ -210,7 +210,7 @@ def import_(
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Import purchases or ratings: whose file it is doesn't matter, and nothing is guessed."""
+    """Import purchases or ratings as a data set: nothing is guessed, a bad file changes nothing."""
     try:
         _say_when(time, in_order=in_order)
         columns = Columns(

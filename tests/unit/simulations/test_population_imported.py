@@ -11,6 +11,7 @@ import pytest
 
 from client.importers.columns import Columns
 from client.importers.item_columns import ItemColumns
+from client.importers.times import Clock
 from crypto.errors import InvalidInputError
 from simulations.population import storage
 from simulations.population.imported import (
@@ -193,6 +194,7 @@ def _altered(folder: Path, **changes: object) -> None:
         ({"stores": {"s": ["nobody"]}}, "unknown or in two stores"),
         ({"stores": {"s": 5}}, "lists of shoppers"),
         ({"groups": []}, "labels"),
+        ({"clock": "sundial"}, "'clock' is 'sundial'; expected one of wall, days, ordinal"),
     ],
 )
 def test_altered_records_are_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:
@@ -200,6 +202,21 @@ def test_altered_records_are_refused(tmp_path: Path, changes: dict[str, object],
     _altered(tmp_path / "data", **changes)
     with pytest.raises(InvalidInputError, match=said):
         load_population(tmp_path / "data")
+
+
+def test_times_without_dates_are_remembered_as_such(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("who,what,when\nann,tea,3\nann,milk,4\n")
+    numbered = Columns(shopper="who", item="what", time="when", time_format="number")
+    summary = import_file(log, numbered, out=tmp_path / "data")
+    assert (summary.clock, summary.first, summary.last) == ("ordinal", "3", "4")
+    population = load_population(tmp_path / "data")
+    assert population.clock is Clock.ORDINAL
+    assert "an order, not dates" in population.note
+    record = json.loads((tmp_path / "data" / "dataset.json").read_bytes())
+    assert record.pop("clock") == "ordinal"  # as in data sets from before there were clocks
+    (tmp_path / "data" / "dataset.json").write_text(json.dumps(record))
+    assert load_population(tmp_path / "data").clock is Clock.WALL
 
 
 def test_altered_events_are_noticed(tmp_path: Path) -> None:
