@@ -68,7 +68,7 @@ def table(found: FairnessArtefact) -> Table:
     """The groups for a reader at a terminal."""
     made = Table(title="By group: NDCG over the mean of all", title_justify="left")
     made.add_column("group", no_wrap=True)
-    for title in ("shoppers", "ratio", "sure for all", "seen from"):
+    for title in ("shoppers", "ratio", "sure for all", "seen"):
         made.add_column(title, justify="right", no_wrap=True)
     made.add_column("verdict", no_wrap=True)
     for each in groups_of(found):

@@ -22,6 +22,7 @@ from consent.tasks.groups import DEFAULT_SCHEMA
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
+from consent.tasks.ranker import Feature, RankerArtefact, RankerTask
 from consent.tasks.sensitive import classes_of, with_flags, without_flags
 from consent.tasks.task import Task
 from tests.unit.client import stage as staging
@@ -49,6 +50,9 @@ TASKS: dict[TaskName, Task] = {
     TaskName.POPULARITY: PopularityTask(items=6),
     TaskName.RECENT_POPULARITY: RecentPopularityTask(items=6, baskets=2),
     TaskName.ITEM_ITEM: ItemItemTask(indices=tuple(range(6)), weights=EVEN, mean=(0.0,) * 6),
+    TaskName.RANKER: RankerTask(
+        features=(Feature.BASE, Feature.LAST_BASKET), weights=(1.0, 0.5), candidates=6, baskets=1
+    ),
     TaskName.EVALUATION: EvaluationTask(items=6, least_baskets=2, sketch=6),
     TaskName.FAIRNESS: FairnessTask(items=6, schema=DEFAULT_SCHEMA, least_baskets=2),
 }
@@ -70,7 +74,12 @@ def contribution(task: Task, contents: tuple[str, ...], *, granted: bool) -> np.
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(CONTRIBUTIONS) & set(TASKS)))
+def test_every_task_is_tried_here() -> None:
+    """A new task needs a line in ``TASKS``, or nobody would know that it keeps them back."""
+    assert set(TASKS) == set(CONTRIBUTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
 def test_no_task_sees_them_without_a_grant_and_with_one_it_does(name: TaskName) -> None:
     task = TASKS[name]
     seen = contribution(task, WITH, granted=False)
@@ -93,8 +102,16 @@ def test_the_gateways_own_door_takes_the_lines_away() -> None:
         assert set(kept.events.item) == items
 
 
+RANKER = RankerArtefact(
+    catalogue=FLAGGED.hash,
+    features=(Feature.BASE, Feature.LAST_BASKET),
+    weights=np.array([1.0, 0.5]),
+)
+
+
 @pytest.mark.parametrize("granted", [False, True])
-def test_they_are_recommended_only_with_a_grant(granted: bool) -> None:
+@pytest.mark.parametrize("artefacts", [[POPULARITY], [POPULARITY, RANKER]], ids=["plain", "ranked"])
+def test_they_are_recommended_only_with_a_grant(granted: bool, artefacts: list[Artefact]) -> None:
     """She buys nothing else, the crowd likes them best, and the list is as long as the shelf."""
     consented = admit(
         events(*WITH),
@@ -102,10 +119,9 @@ def test_they_are_recommended_only_with_a_grant(granted: bool) -> None:
         categories={Category.PURCHASES} | ({Category.SENSITIVE} if granted else set()),
         sensitive_items=frozenset(),
     )
-    model = Model.of(FLAGGED, [POPULARITY])
+    model = Model.of(FLAGGED, artefacts)
     listed = {each.item for each in recommend(model, consented, count=6)}
     assert set(HIDDEN) <= listed if granted else not listed & set(HIDDEN)
-    assert len(listed) == (6 if granted else 4)
     scores = model.scores(History.of(consented, FLAGGED)).total
     assert bool(scores[HIDDEN].any()) is granted
     for each in recommend(model, consented, count=6):
