@@ -6,6 +6,8 @@ for as on the page, and cookies count for nothing here.
 """
 
 import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -138,6 +140,24 @@ def _app(request: Request, desk: DeskDep) -> ClientHome:
     return home
 
 
+@dataclass(frozen=True)
+class Place:
+    """When and where a list is for; it counts as far as she granted time and places."""
+
+    time: Annotated[
+        datetime | None,
+        Query(description="ISO 8601, the shop's local time; now where it is left out."),
+    ] = None
+    store: Annotated[
+        str | None, Query(max_length=_MAX_NAME, description="As her purchases name it.")
+    ] = None
+
+    @property
+    def seconds(self) -> float | None:
+        """The shop's wall clock read as UTC, as purchases have it; Unix seconds."""
+        return None if self.time is None else self.time.replace(tzinfo=UTC).timestamp()
+
+
 AppDep = Annotated[ClientHome, Depends(_app)]
 router = APIRouter(prefix=PREFIX, tags=["device"], responses=answers(401, 403, 421, 422, 429))
 LanguageQuery = Annotated[Language, Query(description="Of the sentences.")]
@@ -146,22 +166,27 @@ CountQuery = Annotated[int, Query(ge=1, le=MAX_COUNT, description="How many item
 
 @router.get("/recommendations", response_model=Recommendations, responses=answers(409, 503))
 def recommendations(
-    desk: DeskDep, home: AppDep, count: CountQuery = 10, language: LanguageQuery = Language.EN
+    desk: DeskDep,
+    home: AppDep,
+    place: Annotated[Place, Depends()],
+    count: CountQuery = 10,
+    language: LanguageQuery = Language.EN,
 ) -> dict[str, Any]:
     """Her list, made now, if she agrees to it now."""
-    return _stock(desk, home).shelf(count=count, language=language).to_json()
+    return _stock(desk, home, place).shelf(count=count, language=language).to_json()
 
 
 @router.get("/explanation", response_model=Explained, responses=answers(404, 409, 503))
-def explanation(
+def explanation(  # one parameter a query field
     desk: DeskDep,
     home: AppDep,
+    place: Annotated[Place, Depends()],
     item: Annotated[str, Query(min_length=1, max_length=_MAX_NAME)],
     count: CountQuery = 10,
     language: LanguageQuery = Language.EN,
 ) -> dict[str, Any]:
     """Every part of one item's score, and without which purchases it would leave the list."""
-    stock = _stock(desk, home)
+    stock = _stock(desk, home, place)
     try:
         shelf = stock.explained(item, count=count, language=language)
     except InvalidInputError as error:
@@ -189,12 +214,12 @@ def stayed(home: AppDep) -> dict[str, Any]:
     return kept(home).to_json()
 
 
-def _stock(desk: Desk, home: ClientHome) -> Stock:
+def _stock(desk: Desk, home: ClientHome, place: Place) -> Stock:
     state = readiness(home, desk.http(home))
     if state is not Readiness.READY:
         status, detail = _OBSTACLES[state]
         raise Problem(status, detail, kind=f"urn:fedcart:device:{state}")
     try:
-        return desk.stock(home)
+        return desk.stock(home, at=place.seconds, store=place.store)
     except InvalidInputError as error:
         raise Problem(409, "There is no released model to recommend from.") from error

@@ -11,11 +11,11 @@ from client.page import api
 from client.page.desk import Desk
 from client.page.door import Door, Session
 from client.page.headers import Headers
-from client.page.pages import data, entrance, leaving, left, shelf
+from client.page.pages import about, data, entrance, leaving, left, shelf
 from client.page.problems import add_handlers, refusal
 from client.page.rate import Bucket
 
-PAGES = (entrance.router, shelf.router, left.router, data.router, leaving.router)
+PAGES = (entrance.router, shelf.router, left.router, data.router, about.router, leaving.router)
 
 
 def create_page(folder: Path, releases: Path, announce: Callable[[str], None]) -> FastAPI:

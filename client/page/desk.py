@@ -50,14 +50,18 @@ class Desk:
         """The connection to its consent service."""
         return connect(home.trust.consent_url)
 
-    def stock(self, home: ClientHome) -> Stock:
+    def stock(
+        self, home: ClientHome, *, at: float | None = None, store: str | None = None
+    ) -> Stock:
         """What a list is made from, if she agrees to it at this moment.
+
+        ``at`` and ``store``: when and where the list is for (``client.shelf.take_stock``).
 
         Raises:
             ConsentError: she doesn't, or the consent service can't say.
             InvalidInputError: no usable artefact, or no purchases.
         """
-        return take_stock(home, self.http(home), lambda: self._released(home))
+        return take_stock(home, self.http(home), lambda: self._released(home), at=at, store=store)
 
     def taken_flash(self) -> Flash | None:
         """The message that waits; it is shown once."""

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from client.page.desk import Desk, Flash, desk_of
 from client.page.language import language_of, tongue
-from client.page.words import category_name, task_name
+from client.page.words import category_name, group_name, task_name
 from consent.panel.language import OWN_NAMES, TAGS, Tongue, mark
 
 _OWN: Final = Path(str(files("client.page"))) / "static"
@@ -36,6 +36,7 @@ NAVIGATION: Final = (
     ("/", mark("For you")),
     ("/left", mark("What left, what stayed")),
     ("/data", mark("My data")),
+    ("/about", mark("About me")),
     ("/forget", mark("Forget me")),
 )
 _ENVIRONMENT: Final = Environment(
@@ -96,6 +97,7 @@ def _words(said: Tongue, desk: Desk) -> dict[str, Any]:
         "figure": said.figure,
         "bound": said.bound,
         "percent": lambda share: f"{round(100 * share)}%",
+        "group": lambda name: group_name(said, name),
         "task": lambda name: task_name(said, name),
         "tasks": lambda names: said.listing(task_name(said, each) for each in names),
         "categories": lambda names: said.listing(category_name(said, each) for each in names),

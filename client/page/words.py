@@ -34,3 +34,22 @@ def task_name(tongue: Tongue, task: str) -> str:
 def category_name(tongue: Tongue, category: Category) -> str:
     """A kind of data."""
     return tongue.say(_CATEGORIES[category])
+
+
+# What the list of groups asks (``consent/tasks/groups.py``); a list of an operator's own that has
+# other words is shown in those.
+_GROUPS: Final[Mapping[str, str]] = {
+    "age": mark("Age"),
+    "household-size": mark("People in my household"),
+    "income": mark("Income, among the households of my country"),
+    "lowest-fifth": mark("lowest fifth"),
+    "second-fifth": mark("second fifth"),
+    "middle-fifth": mark("middle fifth"),
+    "fourth-fifth": mark("fourth fifth"),
+    "top-fifth": mark("top fifth"),
+}
+
+
+def group_name(tongue: Tongue, name: str) -> str:
+    """An attribute or a group that she may state."""
+    return tongue.say(_GROUPS.get(name, name))

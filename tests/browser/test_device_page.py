@@ -17,6 +17,7 @@ PAGES = (
     "/data?item=milk",
     "/data?item=nothing-like-it",
     "/data/line?item=oat%20drink&day={day}",
+    "/about",
     "/forget",
     "/no-such-page",
 )

@@ -140,3 +140,14 @@ def test_the_language_is_remembered(browser: Browser) -> None:
     assert '<html lang="zh-Hans">' in browser.text("/left")
     elsewhere = browser.post("/language", {"language": "en", "next": "//evil.example"})
     assert elsewhere.headers["location"] == "/"
+
+
+def test_statements_are_taken_and_taken_back(browser: Browser) -> None:
+    browser.post("/about", {"age": "35-44", "income": "top-fifth"})
+    page = browser.text("/about")
+    assert "Your answers were saved" in page
+    assert '<option value="35-44" selected>' in page
+    browser.post("/about", {"income": "top-fifth"})
+    assert '<option value="35-44" selected>' not in browser.text("/about")
+    assert browser.post("/about", {"age": "immortal"}).status_code == 422
+    assert '<option value="top-fifth" selected>' in browser.text("/about")
