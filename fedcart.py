@@ -26,6 +26,7 @@ RESEARCH: Final = {
     "simulate": "Run a scenario file: what if ε, consent or dropout were different?",
     "up": "Start a live federation on this machine, each party a process of its own.",
     "evaluate": "Measure recommendation quality on a data set, by published protocols.",
+    "drift": "Weeks of recommending and buying, with and without a discovery zone.",
     "fairness": "Audit by groups: is anybody served worse, and could that have been seen?",
     "audit": "Attack a run: what do its releases, uploads and protocol give away?",
     "data": "Import anybody's CSV or Parquet.",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simulations.attacks.cli import audit
+from simulations.drift.cli import drift
 from simulations.fairness.cli import fairness
 from simulations.population.cli import app as data_app
 
@@ -17,6 +18,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(bench_app, name="bench")
 app.command()(audit)
 app.command()(fairness)
+app.command()(drift)
 
 SetOption = Annotated[
     list[str] | None,

@@ -116,11 +116,13 @@ def rank(
     order = np.argsort(-scores.total, kind="stable")[: count + len(exclude)]
     able = model.may_list(history) & (scores.total > 0)
     chosen = [int(i) for i in order if able[i] and int(i) not in exclude][:count]
-    return tuple(
-        Recommendation(
-            item=item, score=float(scores.total[item]), parts=_parts(model, know, scores, item)
-        )
-        for item in chosen
+    return tuple(explained(model, know, scores, item) for item in chosen)
+
+
+def explained(model: Model, know: Knowledge, scores: Scores, item: int) -> Recommendation:
+    """One item with the parts of its score, whatever its place."""
+    return Recommendation(
+        item=item, score=float(scores.total[item]), parts=_parts(model, know, scores, item)
     )
 
 
