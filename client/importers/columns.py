@@ -1,7 +1,7 @@
 """Which column of a foreign file plays which part."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
@@ -81,21 +81,22 @@ class Columns:
             InvalidInputError: a column is missing or named twice; the message lists the columns
                 there are, and the nearest name to each missing one.
         """
-        check_header(header, file=file)
         wanted = self.named()
+        check_header(header, wanted.values(), file=file)
         missing = [name for name in dict.fromkeys(wanted.values()) if name not in header]
         if missing:
             raise InvalidInputError(explain_missing(missing, header, file=file))
         return {part: header.index(name) for part, name in wanted.items()}
 
 
-def check_header(header: Sequence[str], *, file: str) -> None:
-    """Refuse a header that names a column twice.
+def check_header(header: Sequence[str], wanted: Collection[str], *, file: str) -> None:
+    """Refuse a header that names a wanted column twice; others, such as empty ones, may be.
 
     Raises:
         InvalidInputError: it does.
     """
-    twice = [name for name, count in Counter(header).items() if count > 1]
+    counts = Counter(header)
+    twice = [name for name in dict.fromkeys(wanted) if counts[name] > 1]
     if twice:
         raise InvalidInputError(
             f"{file}: the header names {listed(twice)} more than once; rename the columns so that "

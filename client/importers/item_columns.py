@@ -145,11 +145,11 @@ class ItemColumns:
             InvalidInputError: a column is missing or named twice, or names of values don't fit.
         """
         header = table.header
-        check_header(header, file=file)
+        wanted = [name for column in self.parts.values() for name in column.wanted()]
+        check_header(header, wanted or header, file=file)
         if not self.parts:
             named = {_plain(name): Place(position=n) for n, name in enumerate(header) if n}
             return {ITEM: Place(position=0), **named}
-        wanted = [name for column in self.parts.values() for name in column.wanted()]
         missing = [name for name in dict.fromkeys(wanted) if name not in header]
         if missing:
             raise InvalidInputError(explain_missing(missing, header, file=file))

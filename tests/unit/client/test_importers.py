@@ -192,6 +192,11 @@ def test_the_wrong_delimiter_is_guessed_at(tmp_path: Path) -> None:
     assert "1 to 8 characters" in _fails(_write(tmp_path, LOYALTY_TEXT), LOYALTY, delimiter="")
 
 
+def test_columns_that_are_not_used_may_be_called_alike(tmp_path: Path) -> None:
+    path = _write(tmp_path, ",u,i,t,,\n0,ann,x,2020-01-01,,\n")
+    assert len(read_purchases(path, Columns(shopper="u", item="i", time="t")).events) == 1
+
+
 def test_a_bad_line_is_named_with_all_its_bad_values(tmp_path: Path) -> None:
     text = RETAIL_TEXT.replace("24,2010-12-01 08:45:00,3.75,12583", "-24,01/12/10,3.75,")
     said = _fails(_write(tmp_path, text))
