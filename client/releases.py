@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent.tasks.artefact import Artefact, decode_artefact
-from consent.tasks.names import TaskName
+from consent.tasks.names import MEASURING, TaskName
 from crypto.errors import InvalidInputError, WireError
 from crypto.manifest import Manifest
 from crypto.wire import SignedRecord
@@ -15,7 +15,8 @@ from crypto.wire import SignedRecord
 def newest(folder: Path, coordinator: Ed25519PublicKey) -> tuple[Artefact, ...]:
     """The newest released artefact of each task anywhere in a folder.
 
-    A release is as old as its signed manifest says, or its file where none lies beside it.
+    A release is as old as its signed manifest says, or its file where none lies beside it. What
+    only measures other releases is left out.
 
     Raises:
         InvalidInputError: there is none, one is malformed, or a manifest is not the coordinator's.
@@ -23,7 +24,15 @@ def newest(folder: Path, coordinator: Ed25519PublicKey) -> tuple[Artefact, ...]:
     files = sorted(artefact_files(folder), key=lambda file: _opened_at(file, coordinator))
     if not files:
         raise InvalidInputError(f"There is no artefact.json in {folder} or the folders in it.")
-    found = {artefact.task: artefact for artefact in map(_decode, files)}
+    found = {
+        artefact.task: artefact
+        for artefact in map(_decode, files)
+        if artefact.task not in MEASURING
+    }
+    if not found:
+        raise InvalidInputError(
+            f"What was released in {folder} only measures; no list comes of it."
+        )
     return tuple(found[task] for task in TaskName if task in found)
 
 

@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemTask
-from consent.tasks.names import TaskName
+from consent.tasks.names import MEASURING, TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from consent.tasks.ranker import RankerArtefact, RankerTask
 from consent.tasks.task import Task
 from crypto.errors import PlanError
 from server.artefacts import evaluation, fairness, item_item, ranker
 from server.schedule import TrainingPlan
-
-# What devices recommend from; the others measure how well.
-MEASURING = frozenset({TaskName.EVALUATION, TaskName.FAIRNESS})
 
 
 def next_task(

@@ -28,6 +28,9 @@ REQUIRED_CATEGORIES: dict[TaskName, frozenset[Category]] = {
     TaskName.FAIRNESS: frozenset({Category.PURCHASES, Category.DEMOGRAPHICS}),
 }
 
+# Tasks that measure what others released; nothing is recommended from what they release.
+MEASURING = frozenset({TaskName.EVALUATION, TaskName.FAIRNESS})
+
 
 def parse_task_name(name: str) -> TaskName:
     """Read the name of a task.

@@ -8,6 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.events import EventStore
+from consent.tasks.artefact import encode_artefact
+from consent.tasks.evaluation import EvaluationArtefact
 from tests.unit.client.shop import Shop, go_away
 
 
@@ -59,6 +61,19 @@ def test_releases_must_be_there(ready: Shop) -> None:
     ready.releases.mkdir()
     refused = ready.recommend()
     assert (refused.code, "no artefact.json" in refused.said) == (2, True)
+
+
+def test_what_only_measures_makes_no_list(ready: Shop) -> None:
+    artefact = EvaluationArtefact(
+        catalogue=ready.catalogue.hash, length=10, not_before=None, inputs=(), figures={}
+    )
+    place = ready.releases / "federated-evaluation" / "1"
+    place.mkdir(parents=True)
+    (place / "artefact.json").write_bytes(encode_artefact(artefact))
+    assert json.loads(ready.recommend("--json").out)["artefacts"] == ["popularity"]
+    shutil.rmtree(ready.releases / "popularity")
+    refused = ready.recommend()
+    assert (refused.code, "only measures" in refused.said) == (2, True)
 
 
 def test_an_artefact_over_another_list_is_refused(ready: Shop) -> None:
