@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]
 """Called now and then with how much is done and how much there is (bytes or rows)."""
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
+ARCHIVES = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ def open_table(path: Path, wanted: Iterable[str], *, form: TextForm, progress: P
             rows = json_rows(path, header, set(wanted), progress)
     elif suffix in DELIMITERS or form.delimiter is not None:
         header, rows = text_table(path, form, progress)
+    elif suffix in ARCHIVES:
+        raise InvalidInputError(f"{path.name} is an archive: unpack it first.")
     else:
         known = (*DELIMITERS, *JSON_SUFFIXES, *PARQUET_SUFFIXES)
         raise InvalidInputError(

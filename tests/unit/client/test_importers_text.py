@@ -138,6 +138,7 @@ def test_delimiters_that_can_not_be_are_refused(delimiter: str) -> None:
 
 def test_forms_belong_to_text(tmp_path: Path) -> None:
     assert "belongs to a text file" in refused(tmp_path, "[]", "a.json", header=False)
+    assert "unpack it first" in refused(tmp_path, "PK", "ml-1m.zip")
     assert "say with --delimiter" in refused(tmp_path, "x", "a.xlsx")
     assert "131,072" in refused(tmp_path, "x" * 200_000, "a.dat")
 
