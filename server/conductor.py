@@ -296,14 +296,21 @@ def _open(
         ballot = {"list": proposed.hash, "votes": [vote.to_json() for vote in votes]}
         watch.lap("vote")
     total = _sum(planned, federation, journal, names)
+    scheme = federation.scheme(planned)
     watch.lap("add")
     if votes:
-        opened = federation.voting.open(votes)
+        opened = federation.voting.open(votes, scheme)
     else:
-        opened = open_sum(total, manifest=planned.record, commit=record, holders=federation.holders)
+        opened = open_sum(
+            total,
+            manifest=planned.record,
+            commit=record,
+            holders=federation.holders,
+            scheme=scheme,
+        )
     watch.lap("open")
     try:
-        integers = federation.scheme(planned).combine(total, opened.parts)
+        integers = scheme.combine(total, opened.parts)
     except SealError as error:
         place = federation.registry.dispute(planned.task.name, planned.manifest.round_id, opened)
         raise SealError(f"{error} The signed part sums are in {place}.") from error

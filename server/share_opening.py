@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from crypto.errors import WireError
 from crypto.opening import OpenRequest, decode_part
+from crypto.sums.interface import SecureSum
 from crypto.sums.schemes import THRESHOLD
 from crypto.update import PartSum, SealedSum
 from crypto.wire import SignedRecord
@@ -26,11 +27,13 @@ def open_sum(
     manifest: SignedRecord,
     commit: SignedRecord,
     holders: Sequence[HolderEndpoint],
+    scheme: SecureSum,
 ) -> Opened:
     """Ask every key holder for its part of a sum.
 
-    One that is away or refuses changes nothing as long as two answer; asking again after a crash
-    yields the same parts, because a key holder repeats its answer to the same request.
+    One that is away, refuses or signs what can't be a part of this round's sum changes nothing as
+    long as two answer; asking again after a crash yields the same parts, because a key holder
+    repeats its answer to the same request.
 
     Raises:
         RoundError: fewer than two answered; nothing was released.
@@ -40,7 +43,9 @@ def open_sum(
         share = total.shares[holder.number - 1]
         request = OpenRequest(manifest=manifest, commit=commit, share=share)
         answer = holder.call("/v1/open", request.to_bytes())
-        return part_of(holder, answer, request.hash), answer
+        part = part_of(holder, answer, request.hash)
+        scheme.check_part(part)
+        return part, answer
 
     return opened(ask_all(holders, ask), len(holders))
 

@@ -151,8 +151,10 @@ class Voting:
         check_votes(records, identities, planned.context)
         return records
 
-    def open(self, votes: Sequence[SignedRecord]) -> Opened:
+    def open(self, votes: Sequence[SignedRecord], scheme: SecureSum) -> Opened:
         """Ask every key holder for its part of the sum; two are enough.
+
+        One that signs what can't be a part of this round's sum counts as away.
 
         Raises:
             RoundError: fewer than two answered; ask again once another is back.
@@ -162,7 +164,9 @@ class Voting:
 
         def ask(holder: HolderEndpoint) -> tuple[PartSum, bytes]:
             answer = holder.call("/v1/release", request)
-            return part_of(holder, answer, wanted), answer
+            part = part_of(holder, answer, wanted)
+            scheme.check_part(part)
+            return part, answer
 
         return opened(ask_all(self.holders, ask), len(self.holders))
 

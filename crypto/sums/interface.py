@@ -50,6 +50,16 @@ class SecureSum(Protocol):
         """
         ...
 
+    def check_part(self, part: PartSum) -> None:
+        """Refuse what can't be a part of this round's sum, so that its signer counts as away.
+
+        A part that could be one and is false contradicts the others: ``combine`` tells that.
+
+        Raises:
+            SealError: another round's, another length, or values out of range.
+        """
+        ...
+
     def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> npt.NDArray[int64]:
         """The exact integer sum, int64, shape (padded dim,), from ``THRESHOLD`` or more parts.
 

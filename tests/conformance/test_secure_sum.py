@@ -119,6 +119,23 @@ class TestParts:
                 with pytest.raises(SealError, match="contradict"):
                     scheme.combine(total, lying)
 
+    def test_what_can_be_no_part_is_told_from_a_false_one(
+        self, stage: Stage, scheme: SecureSum
+    ) -> None:
+        """Only what could be a part can contradict the others; the rest counts as not sent."""
+        _, parts = opened(stage, scheme, seal(scheme, updates(2)))
+        for part in parts:
+            scheme.check_part(part)
+            scheme.check_part(replace(part, values=np.roll(part.values, 1)))
+            for wrong in (
+                replace(part, context="00" * 32),
+                replace(part, values=part.values[:-1]),
+                replace(part, values=-part.values - 1),
+                replace(part, holder=4),
+            ):
+                with pytest.raises(SealError):
+                    scheme.check_part(wrong)
+
     def test_a_part_of_fewer_clients_is_refused(self, stage: Stage, scheme: SecureSum) -> None:
         """One key holder opened another list than the other two."""
         sealed = seal(scheme, updates(3))

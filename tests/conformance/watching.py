@@ -26,6 +26,9 @@ class Watching:
     def add(self, updates: Iterable[SealedUpdate]) -> SealedSum:
         return self._inner.add(updates)
 
+    def check_part(self, part: PartSum) -> None:
+        self._inner.check_part(part)
+
     def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
         found = self._inner.combine(total, parts)
         self._sums.append(found)

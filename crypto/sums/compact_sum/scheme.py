@@ -136,6 +136,10 @@ class CompactSum:
             body=total.tobytes(),
         )
 
+    def check_part(self, part: PartSum) -> None:
+        """See the interface."""
+        self._layer.words(part)
+
     def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
         """The exact integer sum from two or three part sums; see the interface.
 

@@ -102,7 +102,7 @@ class PieceLayer:
         told: dict[int, int] = {}
         pairs = []
         for part in parts:
-            both = self._words(part)
+            both = self.words(part)
             for number, words in zip(held(part.holder), both, strict=True):
                 if not np.array_equal(sums.setdefault(number, words), words):
                     pairs.append(f"{told[number]} and {part.holder}")
@@ -114,7 +114,12 @@ class PieceLayer:
             )
         return sums[1] + sums[2] + sums[3]
 
-    def _words(self, part: PartSum) -> WordArray:
+    def words(self, part: PartSum) -> WordArray:
+        """The two sums of a part, shape (2, length).
+
+        Raises:
+            SealError: another round's, another length, or values out of range.
+        """
         values = part.values
         if not 1 <= part.holder <= HOLDERS or part.context != self.context:
             raise SealError("A part sum belongs to another round.")

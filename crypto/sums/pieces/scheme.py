@@ -75,6 +75,10 @@ class PieceSum:
             raise SealError("There is no sealed update to add.")
         return SealedSum(scheme=self.scheme, context=self._layer.context, shares=(), count=count)
 
+    def check_part(self, part: PartSum) -> None:
+        """See the interface."""
+        self._layer.words(part)
+
     def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
         """The exact integer sum from two or three part sums; see the interface.
 

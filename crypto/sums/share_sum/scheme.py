@@ -105,6 +105,14 @@ class ShareSum:
             for position, vector in enumerate(vectors):
                 running[position] += vector
 
+    def check_part(self, part: PartSum) -> None:
+        """See the interface."""
+        values = part.values
+        if part.context != self._context or values.shape != (packing.slots(self._dimension),):
+            raise SealError("A part sum belongs to another round, or has another length.")
+        if not 1 <= part.holder <= HOLDERS or values.min() < 0:
+            raise SealError("A part sum has values out of range.")
+
     def combine(self, total: SealedSum, parts: Sequence[PartSum]) -> IntArray:
         """The exact integer sum from two or three part sums; see the interface."""
         if (total.scheme, total.context) != (self.scheme, self._context):
@@ -112,8 +120,7 @@ class ShareSum:
         shares = {part.holder: part.values for part in parts}
         if len(shares) != len(parts) or len(parts) < THRESHOLD:
             raise SealError(f"Expected part sums of {THRESHOLD} or {HOLDERS} different holders.")
-        size = packing.slots(self._dimension)
-        if any(part.context != self._context or part.values.shape != (size,) for part in parts):
-            raise SealError("A part sum belongs to another round.")
+        for part in parts:
+            self.check_part(part)
         residues = shamir.recover({k: np.asarray(v, dtype=np.int64) for k, v in shares.items()})
         return packing.unpack(residues, self._dimension)

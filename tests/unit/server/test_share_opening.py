@@ -16,7 +16,7 @@ from crypto.update import PartSum
 from server.keyholders import HolderEndpoint
 from server.share_opening import Opened, open_sum
 from tests.unit.crypto.keyholder.stage import Round, make_holders, make_round
-from tests.unit.crypto.samples import signer
+from tests.unit.crypto.samples import share_sum, signer
 from tests.unit.server.stage import endpoints as working
 from tests.unit.server.stage import unreachable
 
@@ -38,7 +38,13 @@ def endpoints(holders: tuple[KeyHolder, ...]) -> Iterator[Endpoints]:
 
 def ask(made: Round, endpoints: Endpoints) -> Opened:
     request = made.request(1)
-    return open_sum(made.total, manifest=request.manifest, commit=request.commit, holders=endpoints)
+    return open_sum(
+        made.total,
+        manifest=request.manifest,
+        commit=request.commit,
+        holders=endpoints,
+        scheme=share_sum(12, context=made.commit.context),
+    )
 
 
 def combined(made: Round, opened: Opened, holders: tuple[KeyHolder, ...]) -> list[int]:
