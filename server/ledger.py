@@ -1,7 +1,8 @@
 """The budget ledger: ε is reserved on disk before a release, or there is no release.
 
 It stores what each release *is* (noise variance and sensitivities), not a running ε, so the
-composed bound is recomputed by the accountant from the full list each time. SQLite in WAL mode,
+composed bound is recomputed from the full list each time, by the one rule that every party's ledger
+has (``crypto.dp.budget``). SQLite in WAL mode,
 fully synchronised. A reservation is never given back: a failed round keeps its charge.
 """
 
@@ -12,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from crypto.dp.accounting import Release, epsilon, release_from_json, release_to_json
+from crypto.dp.accounting import Release, release_from_json, release_to_json
+from crypto.dp.budget import admit
+from crypto.dp.conversion import device_epsilon
 from crypto.errors import BudgetError
 
 _SCHEMA = """
@@ -94,10 +97,9 @@ class Ledger:
                         f"Round {round_id!r} of {task!r} is reserved for another manifest; plan a "
                         "new round."
                     )
-                return epsilon(spent, delta=self._delta)
-            total = epsilon([*spent, *releases], delta=self._delta)
-            if total > self._budget * (1 + 1e-9):
-                raise BudgetError(self._refusal(task, spent, total))
+                return device_epsilon(spent, delta=self._delta)
+            whose = f"the coordinator's budget, {task!r} included,"
+            total = admit(spent, releases, cap=self._budget, delta=self._delta, whose=whose)
             row = (task, round_id, context, json.dumps([release_to_json(r) for r in releases]), now)
             db.execute("INSERT INTO reserved VALUES (?, ?, ?, ?, ?)", row)
             if place is not None:
@@ -112,19 +114,12 @@ class Ledger:
             (found,) = db.execute(query, (task, run, before)).fetchone()
         return -1 if found is None else int(found)
 
-    def _refusal(self, task: str, spent: list[Release], total: float) -> str:
-        before = epsilon(spent, delta=self._delta)
-        return (
-            f"Releasing {task!r} would spend ε = {total:.3f} of {self._budget:g} in all "
-            f"(already spent: {before:.3f}); nothing is released. Raise the noise or the budget."
-        )
-
     def spent(self) -> float:
         """ε of all reservations so far."""
         with self._open() as db:
             rows = db.execute("SELECT releases FROM reserved").fetchall()
         releases = [release for (text,) in rows for release in _decode(text)]
-        return epsilon(releases, delta=self._delta)
+        return device_epsilon(releases, delta=self._delta)
 
     @property
     def remaining(self) -> float:

@@ -15,6 +15,7 @@ from crypto.dp.accounting import (
     SkellamRelease,
     epsilon,
 )
+from crypto.dp.bound import told
 from crypto.errors import BudgetError
 from server.ledger import Ledger
 
@@ -82,7 +83,7 @@ def test_over_budget_nothing_is_written(path: Path) -> None:
     reserve(made)
     with pytest.raises(BudgetError, match=r"would spend ε = .*already spent") as caught:
         reserve(made, round_id="r2")
-    assert f"{TWO:.3f}" in str(caught.value)
+    assert f"ε = {told(TWO)} of" in str(caught.value)
     assert made.spent() == pytest.approx(ONE)
     assert reserve(made) == pytest.approx(ONE)
 
@@ -102,6 +103,24 @@ def test_a_ledger_remembers(path: Path) -> None:
     assert again.spent() == pytest.approx(ONE)
     with pytest.raises(BudgetError):
         reserve(again, round_id="r2")
+
+
+def test_the_rule_is_the_one_of_every_ledger(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def refuse(spent: list[Release], new: list[Release], **terms: Any) -> float:
+        asked.append({"spent": list(spent), "new": list(new), **terms})
+        raise BudgetError("no")
+
+    made = ledger(path, budget=7.0)
+    reserve(made)
+    monkeypatch.setattr("server.ledger.admit", refuse)
+    with pytest.raises(BudgetError, match="no"):
+        reserve(made, round_id="r2")
+    [found] = asked
+    assert (found["spent"], found["new"]) == ([RELEASE], [RELEASE])
+    assert (found["cap"], found["delta"]) == (7.0, DELTA)
+    assert made.spent() == pytest.approx(ONE), "nothing was written"
 
 
 def test_any_kind_of_release_is_remembered(path: Path) -> None:
