@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from crypto.errors import BudgetError, FedcartError, RoundError, WireError
 from crypto.ingest import MAX_BATCH_BYTES, Batch
@@ -94,7 +96,18 @@ def app_of(station: Station) -> FastAPI:
         ("/v1/open", _open(station), MEDIA_TYPE, _MAX_BODY),
     ):
         app.add_api_route(path, _route(step, media_type, limit), methods=["POST"])
+    app.add_exception_handler(HTTPException, _unknown)
+    app.add_exception_handler(RequestValidationError, _unknown)
     return app
+
+
+async def _unknown(_request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: no such path or method, or a number that is none."""
+    if not isinstance(error, HTTPException):
+        return _problem(422, "InvalidInputError", "The path or its parameters are not of this API.")
+    found = _problem(error.status_code, str(error.detail), "This API has no such path or method.")
+    found.headers.update(error.headers or {})
+    return found
 
 
 def _ask_peers(station: Station, ended: threading.Event) -> None:

@@ -7,6 +7,7 @@ import anyio
 import httpx
 import pytest
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import Message
 
 from consent.service.inprocess import InProcessTransport
@@ -109,6 +110,24 @@ def test_oversize_bodies_are_refused_unread(
         assert answer.json()["detail"].endswith("1000 bytes.")
 
 
+def test_every_body_is_bounded_before_anything_of_it_is_read(
+    holders: Holders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to sign anything to be refused, and nothing is parsed."""
+    for limit in ("_MAX_BODY", "_MAX_INGEST", "MAX_RECORD_BYTES"):
+        monkeypatch.setattr(service, limit, 1000)
+    for parser in ("SignedRecord", "Batch", "OpenRequest", "unpack_frames"):
+        monkeypatch.setattr(service, parser, None)
+    app = create_app(holders[0], clock=lambda: float(NOW))
+    paths = [r.path for r in app.routes if isinstance(r, Route) and "POST" in (r.methods or ())]
+    assert len(paths) == 7
+    with serving(holders[0]) as http:
+        for path in paths:
+            answer = http.post(path, content=b"x" * 1001)
+            assert (answer.status_code, answer.json()["title"]) == (400, "WireError"), path
+            assert http.post(path, content=b"x" * 1000).status_code == 500, "that was read"
+
+
 def test_bodies_of_unknown_length_are_cut_off_as_they_arrive() -> None:
     taken: list[int] = []
 
@@ -132,9 +151,25 @@ def test_there_is_nothing_else(http: httpx.Client) -> None:
         "/v1/context",
         "/v1/open/..",
     ):
-        assert http.get(path).status_code in {404, 405}
+        answer = http.get(path)
+        assert answer.status_code in {404, 405}
+        is_problem(answer)
     for method in ("PUT", "DELETE", "PATCH", "GET"):
-        assert http.request(method, "/v1/open").status_code == 405
+        answer = http.request(method, "/v1/open")
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == "POST"
+        is_problem(answer)
+    answer = http.get("/v1/votes/second")
+    assert answer.status_code == 422
+    assert "second" not in answer.text
+    is_problem(answer)
+
+
+def is_problem(answer: httpx.Response) -> None:
+    """As the consent service's refusals are: a problem document of three fields."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json().keys() == {"title", "status", "detail"}
+    assert answer.json()["status"] == answer.status_code
 
 
 def test_no_secret_ever_travels(http: httpx.Client, holders: Holders) -> None:
