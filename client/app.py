@@ -2,10 +2,12 @@
 
 ``query.hello`` says who this client is; ``train.contribute`` takes part in a round. A client that
 does not take part answers so, with a reason that names no shopper and no file of hers. Flower would
-send the coordinator the words of any exception that leaves here, so none does.
+send the coordinator the words of any exception that leaves here, so none does; nor do they go to a
+log, which may be shipped elsewhere: paths, names and ids are in them.
 """
 
 import logging
+import traceback
 from pathlib import Path
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -28,8 +30,8 @@ def hello(message: Message, context: Context) -> Message:
     """Answer with this client's key and kind."""
     try:
         home = _home(context)
-    except Exception:
-        _logger.exception("this client has no home")
+    except Exception as error:
+        _logger.error("this client has no home: %s", _where(error))  # noqa: TRY400
         raise RuntimeError("This client can't say who it is.") from None
     key = b64(public_bytes(home.identity.public_key()))
     record = ConfigRecord({"client_key": key, "kind": str(home.kind)})
@@ -51,7 +53,7 @@ def take_part(message: Message, context: Context) -> Message:
     except FedcartError as error:  # its message may name files of this client
         return Message(_declined(type(error).__name__), reply_to=message)
     except Exception as error:
-        _logger.exception("this client stumbled and takes no part")
+        _logger.error("this client stumbled: %s", _where(error))  # noqa: TRY400
         return Message(_declined(type(error).__name__), reply_to=message)
     return Message(_sent(sent), reply_to=message)
 
@@ -76,6 +78,13 @@ def _bytes_of(message: Message) -> bytes:
     if not isinstance(value, bytes):
         raise WireError("The message carries no invitation.")
     return value
+
+
+def _where(error: BaseException) -> str:
+    """What went wrong and on which line of this program, in words that are its own."""
+    trace = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(trace[-1].filename).name}:{trace[-1].lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
 
 
 def artefacts_in(content: RecordDict) -> dict[str, bytes]:

@@ -137,7 +137,7 @@ def test_it_names_nothing_of_its_own(
     assert said == {"status": "declined", "reason": reason}
 
 
-def test_what_nobody_thought_of_is_in_its_own_log(
+def test_its_log_says_what_and_where_and_nothing_of_its_own(
     home: ClientHome, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def failing(*_: object, **__: object) -> None:
@@ -146,13 +146,19 @@ def test_what_nobody_thought_of_is_in_its_own_log(
     monkeypatch.setattr("client.app.contribute", failing)
     with caplog.at_level(logging.ERROR, logger="fedcart.client"):
         answer(home, invite(make_manifest()).to_bytes())
-    assert SECRET in caplog.text
+    [record] = caplog.records
+    assert "ZeroDivisionError at test_app.py:" in record.getMessage()
+    assert record.exc_info is None
+    for secret in (SECRET, str(home.path), *home.shoppers, *home.shoppers.values()):
+        assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["query.hello", "train.contribute"])
-def test_a_home_that_is_gone_is_not_named(tmp_path: Path, kind: str) -> None:
+def test_a_home_that_is_gone_is_not_named(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     grid = InProcessGrid({2: {"home": str(tmp_path / "of-ann")}})
     content = RecordDict({"round": ConfigRecord({"invitation": b""})})
     [found] = ask(grid, [2], kind, content, timeout=5.0)
-    assert "of-ann" not in str(found.content)
-    assert str(tmp_path) not in str(found.content)
+    assert "of-ann" not in str(found.content) + caplog.text
+    assert str(tmp_path) not in str(found.content) + caplog.text
