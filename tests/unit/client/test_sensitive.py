@@ -10,6 +10,8 @@ import pytest
 from client.contributions.history import History
 from client.contributions.registry import CONTRIBUTIONS, contribute
 from client.participate import contribute as join
+from client.recommender.discovery import DEFAULT_ZONE, discover
+from client.recommender.openness import Breadth
 from client.recommender.recommend import recommend
 from client.recommender.scores import Model
 from consent.admit import admit
@@ -128,6 +130,31 @@ def test_they_are_recommended_only_with_a_grant(granted: bool, artefacts: list[A
         for part in each.parts:
             if part.kind == "paired":
                 assert granted or not set(part.evidence) & set(HIDDEN)
+
+
+@pytest.mark.parametrize("granted", [False, True])
+def test_the_discovery_zone_holds_them_only_with_a_grant(granted: bool) -> None:
+    """She is new to both; many draws of a zone as wide as the shelf."""
+    consented = admit(
+        events("ab", "ab", "ab"),
+        purpose=Purpose.PERSONALISE,
+        categories={Category.PURCHASES} | ({Category.SENSITIVE} if granted else set()),
+        sensitive_items=frozenset(),
+    )
+    history, model = History.of(consented, FLAGGED), Model.of(FLAGGED, [POPULARITY])
+    wide = replace(DEFAULT_ZONE, mean=50.0)
+    seen = set()
+    for seed in range(20):
+        zone = discover(
+            model,
+            history,
+            breadth=Breadth.MUCH_MORE,
+            zone=wide,
+            rng=np.random.default_rng(seed),
+        )
+        seen |= {each.recommendation.item for each in zone}
+    assert seen
+    assert bool(seen & set(HIDDEN)) is granted
 
 
 def test_a_round_counts_them_only_for_those_who_granted_them_for_training(
