@@ -19,7 +19,7 @@ _CATEGORIES: Final[Mapping[Category, str]] = {
     Category.PURCHASES: mark("purchases"),
     Category.BROWSING: mark("what you looked at"),
     Category.LOCATION: mark("store"),
-    Category.TIME_CONTEXT: mark("hour and situation"),
+    Category.TIME_CONTEXT: mark("time of day"),
     Category.DEVICE: mark("kind of device"),
     Category.DEMOGRAPHICS: mark("age, household and income bands"),
     Category.SENSITIVE: mark("sensitive product classes"),

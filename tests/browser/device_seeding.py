@@ -22,6 +22,7 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
+from consent.tasks.ranker import Feature, RankerArtefact
 from crypto.manifest import Manifest, context_of
 from crypto.secret_file import write_secret
 from crypto.wire import canonical
@@ -70,6 +71,14 @@ MORE: tuple[Cell, ...] = (
     Cell(Purpose.PERSONALISE, Category.PURCHASES),
     Cell(Purpose.PERSONALISE, Category.TIME_CONTEXT),
 )
+WEIGHTS = {
+    Feature.BASE: 2.0,
+    Feature.LIFT_NEW: 0.5,
+    Feature.CONTENT: 1.0,
+    Feature.DUE: 2.0,
+    Feature.LATE: -1.0,
+    Feature.WEEKDAY: 1.0,
+}
 CATALOGUE = Catalogue(
     name="corner shop",
     level="item",
@@ -91,7 +100,7 @@ class SeededDevice:
 
 @contextmanager
 def seeded_device(folder: Path) -> Iterator[SeededDevice]:
-    """A device that has joined three rounds, two of them published."""
+    """A device that has joined rounds: published ones, an open one, and one it took no part in."""
     stage = Stage(folder / "consent")
     transport = InProcessTransport(stage.app, lifespan=False)
     mount(URL, transport)
@@ -116,7 +125,7 @@ def _seed(stage: Stage, folder: Path) -> SeededDevice:
     with EventStore.open(home.events) as store:
         store.replace(_purchases())
     releases = folder / "releases"
-    for week, artefact in enumerate(_artefacts(), start=44):
+    for week, artefact in enumerate(_artefacts(), start=43):
         _release(releases, artefact, week, home)
     _join(home, _manifest("popularity", 47), sends=False)
     _join(home, _manifest("popularity", 48))
@@ -170,6 +179,11 @@ def _artefacts() -> list[Artefact]:
             weights=np.ones(len(GOODS)),
             mean=np.zeros(len(GOODS)),
             directions=3,
+        ),
+        RankerArtefact(
+            catalogue=CATALOGUE.hash,
+            features=tuple(WEIGHTS),
+            weights=np.array(list(WEIGHTS.values())),
         ),
     ]
 

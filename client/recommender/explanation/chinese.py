@@ -39,7 +39,7 @@ class Chinese:
     def rhythm(self, gap: int, since: int, *, speaks_for: bool) -> str:
         """How many days lie between her purchases of it, and how many since the last."""
         often = "您几乎每天都买它" if gap <= 1 else f"您大约每 {gap} 天买一次"
-        last = f"上次购买是 {since} 天前" if since else "刚刚买过"
+        last = f"上次购买是 {since} 天前" if since else "今天刚买过"
         return f"{often}，{'' if speaks_for else '但'}{last}"
 
     def due(self, *, speaks_for: bool) -> str:

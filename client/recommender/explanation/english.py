@@ -38,9 +38,9 @@ class English:
 
     def rhythm(self, gap: int, since: int, *, speaks_for: bool) -> str:
         """How many days lie between her purchases of it, and how many since the last."""
-        last = f"you last bought it {_days(since)} ago" if since else "you have just bought it"
         often = "you buy it about every day" if gap <= 1 else f"you buy it about every {gap} days"
-        return f"{often}, {'and' if speaks_for else 'but'} {last}"
+        but = "" if speaks_for else "but "
+        return f"{often}, {but}last {_days(since)} ago" if since else f"{often}, {but}last today"
 
     def due(self, *, speaks_for: bool) -> str:
         """It is due by her own rhythm, or not."""

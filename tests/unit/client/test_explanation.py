@@ -333,7 +333,7 @@ def test_every_kind_has_words_in_both_languages() -> None:
         (
             PartKind.RHYTHM,
             (9, 11),
-            "You buy it about every 9 days, and you last bought it 11 days ago.",
+            "You buy it about every 9 days, last 11 days ago.",
             "您大约每 9 天买一次，上次购买是 11 天前。",
         ),
         (

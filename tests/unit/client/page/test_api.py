@@ -1,7 +1,9 @@
 """The local API: what an app with a token may ask, and how it is refused."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +92,8 @@ def test_requests_are_bounded(till: App, closed: Browser) -> None:
     assert till.get("/recommendations?count=0").status_code == 422
     assert till.get("/recommendations?count=101").status_code == 422
     assert till.get(f"/explanation?item={'x' * 300}").status_code == 422
+    closed.app.state.bucket = Bucket(at_once=AT_ONCE, per_minute=1, clock=lambda: 0.0)
+    assert till.get("/stayed").status_code == 200
     for _ in range(AT_ONCE):
         last = till.get("/stayed")
     assert last.status_code == 429
@@ -148,3 +152,11 @@ def test_tokens_are_bounded(ready: Shop) -> None:
         with pytest.raises(InvalidInputError):
             make_token(home, name)
     make_token(home, "app 1")
+
+
+def test_the_calls_of_the_document_are_answered(till: App) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "device.md").read_text()
+    calls = re.findall(r"^curl .*?'http://127.0.0.1:8650/api/v1(/[^']+)'$", text, re.MULTILINE)
+    assert len(calls) >= 5
+    for call in calls:
+        assert till.get(call).status_code == 200, call
