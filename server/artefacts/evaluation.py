@@ -1,6 +1,6 @@
 """Evaluation, planned and finished: from artefacts to the task, from its sum to figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 
 import numpy as np
@@ -108,8 +108,3 @@ def _spread_over(share: float, *, buckets: int, items: int) -> float:
     """1 / Σ p² of the items, from that of the buckets; between 1 and all items."""
     own = share if items <= buckets else (share - 1.0 / buckets) / (1.0 - 1.0 / buckets)
     return float(np.clip(1.0 / own, 1.0, items)) if own > 0 else float(items)
-
-
-def figures_table(artefact: EvaluationArtefact) -> Mapping[str, Estimate]:
-    """The figures that noise did not swamp."""
-    return {name: each for name, each in artefact.figures.items() if not each.swamped}

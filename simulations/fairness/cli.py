@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from consent.tasks.evaluation import EvaluationArtefact
 
 
 def fairness(
@@ -12,7 +15,7 @@ def fairness(
         str,
         typer.Argument(
             help='A folder made by "fedcart data import", complete-journey, or the artefact.json '
-            "of a released audit."
+            "of a released audit or evaluation."
         ),
     ],
     stage: Annotated[str, typer.Option(help="validation or test")] = "test",
@@ -32,10 +35,12 @@ def fairness(
     """Does the recommender serve some groups worse, and could this audit have seen it?
 
     A data set is audited by the groups that it names, offline. A federation's audit runs as a
-    round over groups that shoppers stated; give its artefact to read it.
+    round over groups that shoppers stated; give its artefact to read it. An evaluation's artefact
+    says how well lists work for everybody who agreed to be measured.
     """
     from rich.console import Console
 
+    from consent.tasks.evaluation import EvaluationArtefact
     from simulations.engine.run import load
     from simulations.engine.scenario import Data
     from simulations.evaluation.options import stage_named
@@ -43,7 +48,11 @@ def fairness(
     from simulations.fairness.audit import AuditOptions, audit_population
 
     if Path(source).is_file():
-        artefact, record = page.released(Path(source)), None
+        found, record = page.released(Path(source)), None
+        if isinstance(found, EvaluationArtefact):
+            _show_evaluation(found, as_json=as_json)
+            return
+        artefact = found
     else:
         options = AuditOptions(
             stage=stage_named(stage),
@@ -63,3 +72,16 @@ def fairness(
     console.print(story.table(artefact))
     if written is not None:
         console.print(f"Page: {written}")
+
+
+def _show_evaluation(found: "EvaluationArtefact", *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from simulations.fairness import measured
+
+    if as_json:
+        typer.echo(json.dumps(found.to_json()))
+        return
+    console = Console()
+    console.print(measured.headline(found))
+    console.print(measured.table(found))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from consent.tasks.artefact import decode_artefact
 from consent.tasks.estimate import Estimate
+from consent.tasks.evaluation import EvaluationArtefact
 from consent.tasks.fairness import BANDS, FAIR_RATIO, FairnessArtefact
 from crypto.errors import InvalidInputError
 from simulations.fairness import story
@@ -61,14 +62,14 @@ def parsed(record: Mapping[str, Any]) -> FairnessArtefact:
     return FairnessArtefact.parse(dict(record["audit"]))
 
 
-def released(file: Path) -> FairnessArtefact:
-    """A federation's released audit.
+def released(file: Path) -> FairnessArtefact | EvaluationArtefact:
+    """A federation's released audit or evaluation.
 
     Raises:
-        InvalidInputError: the file is no fairness artefact.
+        InvalidInputError: the file is neither.
     """
     artefact = decode_artefact(file.read_bytes())
-    if not isinstance(artefact, FairnessArtefact):
+    if not isinstance(artefact, FairnessArtefact | EvaluationArtefact):
         raise InvalidInputError(f"{file} is a release of {artefact.task}, not a fairness audit.")
     return artefact
 

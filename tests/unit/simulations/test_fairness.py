@@ -14,6 +14,8 @@ import pytest
 from client.contributions.history import History
 from client.contributions.inputs import Inputs
 from consent.tasks.artefact import encode_artefact
+from consent.tasks.estimate import Estimate
+from consent.tasks.evaluation import MEASURES, EvaluationArtefact
 from consent.tasks.fairness import FairnessArtefact, Verdict
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
@@ -205,6 +207,27 @@ def test_another_release_is_refused(large: Population, tmp_path: Path) -> None:
     file.write_bytes(encode_artefact(other))
     with pytest.raises(InvalidInputError, match="not a fairness audit"):
         page.released(file)
+
+
+def test_an_evaluation_is_read_and_what_noise_took_is_not_quoted(tmp_path: Path) -> None:
+    figures = {each.name: estimate(0.25) for each in MEASURES.measures}
+    figures |= {each.name: estimate(900.0) for each in MEASURES.counts}
+    figures |= {"effective_items": estimate(88.0), "recall_explore": estimate(0.5, swamped=True)}
+    artefact = EvaluationArtefact(
+        catalogue="0" * 64, length=10, not_before=None, inputs=(), figures=figures
+    )
+    file = tmp_path / "artefact.json"
+    file.write_bytes(encode_artefact(artefact))
+    done = fedcart("fairness", file)
+    assert done.code == 0, done.said
+    assert "About 900 shoppers (810 to 990), lists of 10" in " ".join(done.said.split())
+    assert done.said.count("lost in the noise") == 1
+    assert "0.225 to 0.275" in done.said
+    assert json.loads(fedcart("fairness", file, "--json").out)["length"] == 10
+
+
+def estimate(value: float, *, swamped: bool = False) -> Estimate:
+    return Estimate(value=value, low=0.9 * value, high=1.1 * value, swamped=swamped)
 
 
 def test_nobody_large_enough_is_said_plainly(tmp_path: Path) -> None:
