@@ -6,6 +6,7 @@ Best effort: what a file system, a solid-state disk or somebody's backup has kep
 import shutil
 from pathlib import Path
 
+from client.breadth import breadth_files
 from client.events import EventStore
 from client.home import ClientHome
 from client.personal_export import exports_of
@@ -30,8 +31,8 @@ def erase_purchases(home: ClientHome) -> int:
 
 
 def copies_of(home: ClientHome, identifier: str) -> list[Path]:
-    """A shopper's files beside her purchases: exports, what was derived, what she stated."""
-    files = (exports_of, derived_files, statement_files)
+    """Her files beside her purchases: exports, what was derived, what she stated or set."""
+    files = (exports_of, derived_files, statement_files, breadth_files)
     return [path for found in files for path in found(home, identifier)]
 
 

@@ -14,8 +14,10 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
+from client.breadth import read_breadth
 from client.events import EventStore
 from client.home import ClientHome
+from client.impressions import read_impressions
 from client.register import joined_rounds
 from client.statements import read_statements
 from consent.events import Events
@@ -97,9 +99,12 @@ def _files(home: ClientHome, shopper: str, events: Events, held: list[str]) -> d
         for task, round_id, epsilon in joined_rounds(home.register)
     ]
     lines = _lines(events)
-    stated = read_statements(home, home.shoppers[shopper])
+    identifier = home.shoppers[shopper]
+    stated = read_statements(home, identifier)
+    shown = [each.to_json() for each in read_impressions(home, identifier)]
     return {
         "statements.json": _json({} if stated is None else stated.to_json()),
+        "shown.json": _json({"discovery": read_breadth(home, identifier), "lists": shown}),
         "purchases.json": _json(lines),
         "purchases.csv": _csv(lines),
         "rounds.json": _json(rounds),
@@ -108,7 +113,7 @@ def _files(home: ClientHome, shopper: str, events: Events, held: list[str]) -> d
             {
                 "client": home.client_id,
                 "kind": home.kind,
-                "shopper": home.shoppers[shopper],
+                "shopper": identifier,
                 "federation": home.trust.population,
                 "consent_service": home.trust.consent_url,
             }
@@ -123,8 +128,7 @@ def _about(home: ClientHome, shopper: str, events: Events, at: int) -> dict[str,
         "shopper": home.shoppers[shopper],
         "lines": len(events),
         "times": "Unix seconds; the shop's local time read as UTC",
-        "not_here": "Lists are made when they are asked for, and none is kept. Choices, receipts, "
-        "the diary and points are at the consent service.",
+        "not_here": "Choices, receipts, the diary and points are at the consent service.",
     }
 
 

@@ -11,7 +11,7 @@ Better candidates are likelier, and every candidate has a chance that is known a
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -41,11 +41,24 @@ class Shown:
         slot: of the list or of the zone.
         propensity: with which probability it was put there, given what stands before it; 1 in the
             list, which is not drawn.
+        rank: its place among the candidates that it was drawn from, 1 the best; 0 in the list.
+        candidates: how many those were; 0 in the list.
     """
 
     recommendation: Recommendation
     slot: Slot
     propensity: float
+    rank: int = 0
+    candidates: int = 0
+
+
+class Draw(NamedTuple):
+    """One item drawn from candidates, with the probability that it had."""
+
+    item: int
+    propensity: float
+    rank: int
+    candidates: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +122,13 @@ def discover(
     draw = SecureRandom() if rng is None else rng
     return tuple(
         Shown(
-            recommendation=explained(model, know, scores, item),
+            recommendation=explained(model, know, scores, each.item),
             slot=Slot.DISCOVERY,
-            propensity=propensity,
+            propensity=each.propensity,
+            rank=each.rank,
+            candidates=each.candidates,
         )
-        for item, propensity in draws(ranked, model.category, zone=zone, count=wanted, rng=draw)
+        for each in draws(ranked, model.category, zone=zone, count=wanted, rng=draw)
     )
 
 
@@ -135,13 +150,13 @@ def draws(
     zone: Zone,
     count: int,
     rng: SecureRandom | np.random.Generator,
-) -> list[tuple[int, float]]:
+) -> list[Draw]:
     """Items drawn one after the other, each with the probability that it had at its draw.
 
     At each place the candidates are the best that are left of categories not drawn yet; where no
     category is left, of all.
     """
-    left, found = ranked, list[tuple[int, float]]()
+    left, found = ranked, list[Draw]()
     used: set[int] = set()
     while len(found) < count and left.size:
         fresh = left[~np.isin(category[left], list(used))]
@@ -149,7 +164,14 @@ def draws(
         chances = probabilities(candidates.size, zone)
         place = _draw(chances, rng)
         item = int(candidates[place])
-        found.append((item, float(chances[place])))
+        found.append(
+            Draw(
+                item=item,
+                propensity=float(chances[place]),
+                rank=place + 1,
+                candidates=candidates.size,
+            )
+        )
         used.add(int(category[item]))
         left = left[left != item]
     return found

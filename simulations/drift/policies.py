@@ -61,6 +61,6 @@ class Device:
             tired = weary(self._shown, self._bought, model.category)
         ranked = new_items(model.scores(history).total, history, model, tired | set(best))
         drawn = draws(ranked, model.category, zone=self._zone, count=wanted, rng=rng)
-        zone = [item for item, _ in drawn]
+        zone = [each.item for each in drawn]
         self._shown.append(tuple(zone))
         return [*best[:BEFORE], *zone, *best[BEFORE:]]
