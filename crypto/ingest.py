@@ -24,7 +24,7 @@ from crypto.wire import (
     unpack_frames,
 )
 
-RECEIPT_TYPE: Final = "receipt"
+RECEIPT_TYPE: Final = "ingest-receipt"
 MAX_BATCH: Final = 256
 MAX_BATCH_BYTES: Final = 1 << 28
 _PER_UPLOAD: Final = 3

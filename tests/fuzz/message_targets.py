@@ -66,7 +66,7 @@ _READERS: dict[str, Callable[[SignedRecord, Any], object]] = {
     "participation": lambda record, _key: ParticipationRequest.parse(record),
     "upload": lambda record, _key: Upload.parse(record),
     "entry": lambda record, _key: Upload.parse(record),
-    "receipt": Receipt.verify,
+    "ingest-receipt": Receipt.verify,
     "commit": Commit.verify,
     "upload-list": _list,
     "vote": Vote.verify,

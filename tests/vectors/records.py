@@ -62,7 +62,7 @@ def signed(played: Played) -> dict[str, tuple[SignedRecord, str]]:
         "participation": (participation(played), client.name),
         "upload": (client.header, client.name),
         "entry": (holder.header, holder.name),
-        "receipt": (played.receipt(1), "key-holder-1"),
+        "ingest-receipt": (played.receipt(1), "key-holder-1"),
         "commit": (played.commit, "consent"),
         "upload-list": (played.listed.sign(signer("coordinator")), "coordinator"),
         "vote": (played.votes[0], "key-holder-1"),

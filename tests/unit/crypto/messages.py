@@ -118,7 +118,7 @@ def messages() -> list[Message]:
         _made("upload", sign_upload(COMPACT, ("g",), client), client, upload, named=True),
         _made("shared", sign_upload(SHARED, ("g",), client), client, upload, named=True),
         _made("entry", entry, holder, upload, named=True),
-        _made("receipt", RECEIPT.sign(holder), holder, Receipt.verify),
+        _made("ingest-receipt", RECEIPT.sign(holder), holder, Receipt.verify),
         _made("list", LIST.sign(coordinator), coordinator, UploadList.verify),
         _made("vote", VOTE.sign(holder), holder, Vote.verify),
         _made("commit", commit(CONTEXT).sign(consent), consent, Commit.verify),

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from consent import receipt as consent_receipt
 from crypto.errors import WireError
 from crypto.grant_list import pack_grants
 from crypto.ingest import MAX_BATCH, Batch, Receipt, Submission
 from crypto.upload import sign_upload
-from crypto.wire import pack_frames
+from crypto.wire import SignedRecord, pack_frames, parse_object
 from tests.unit.crypto.messages import CONTEXT, RECEIPT, good
 from tests.unit.crypto.samples import holder_key, signer
 from tests.unit.crypto.test_upload import COMPACT
@@ -98,7 +99,19 @@ class TestReceipt:
         ids=lambda changes: ascii(changes)[:60],
     )
     def test_refusals(self, changes: dict[str, Any]) -> None:
-        message = good("receipt")
+        message = good("ingest-receipt")
         message.parsed(message.signed())
         with pytest.raises(WireError):
             message.parsed(message.signed(**changes))
+
+
+def test_it_is_no_shoppers_receipt() -> None:
+    """The consent service signs receipts too: of what she decided, under another type."""
+    key = holder_key(1)
+    made = RECEIPT.sign(key)
+    assert made.type == "ingest-receipt"
+    mistaken = SignedRecord.sign(
+        consent_receipt.RECORD_TYPE, parse_object(made.body, what="receipt"), key
+    )
+    with pytest.raises(WireError, match="got another type"):
+        Receipt.verify(mistaken, key.public_key())

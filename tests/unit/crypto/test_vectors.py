@@ -196,7 +196,7 @@ READERS: dict[str, Callable[[SignedRecord, Any], object]] = {
     "participation": lambda record, _key: ParticipationRequest.parse(record),
     "upload": lambda record, _key: Upload.parse(record),
     "entry": lambda record, _key: Upload.parse(record),
-    "receipt": Receipt.verify,
+    "ingest-receipt": Receipt.verify,
     "commit": Commit.verify,
     "upload-list": UploadList.verify,
     "vote": Vote.verify,
