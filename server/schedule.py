@@ -6,7 +6,7 @@ out, and its share goes to the others (docs/decisions/0020).
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from consent.tasks.evaluation import MAX_SKETCH, EvaluationTask
@@ -199,13 +199,14 @@ def fitted_to(plan: PrivacyPlan, dimension: int) -> PrivacyPlan:
 
     What a ranker weighs is known when the tasks before it are released, so its length is, too.
     """
-    if plan.dimension == dimension or not plan.private:
-        return replace(plan, dimension=dimension)
+    if plan.dimension == dimension:
+        return plan
+    kept = {each.name: getattr(plan, each.name) for each in fields(plan) if each.name != "scale"}
     most = plan.release.rdp()
     for step in range(_FITTING_STEPS):
         wider = plan.noise_multiplier * (1 + step * _FITTING_STEP)
-        found = replace(plan, dimension=dimension).with_noise(wider)
-        if (found.release.rdp() <= most).all():
+        found = PrivacyPlan.fitted(**(kept | {"dimension": dimension, "noise_multiplier": wider}))
+        if not plan.private or (found.release.rdp() <= most).all():
             return found
     raise PlanError(
         f"No plan for {dimension} values costs what was scheduled for {plan.dimension}; plan a "

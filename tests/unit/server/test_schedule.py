@@ -2,16 +2,21 @@
 
 import json
 import math
+import re
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import norm
 
 from consent.tasks.names import TaskName
 from crypto.dp.accounting import epsilon
 from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError, PlanError
 from crypto.sums.schemes import Scheme
-from server.schedule import DEFAULT_WEIGHTS, TrainingPlan, schedule
+from server.runs import Run
+from server.schedule import DEFAULT_WEIGHTS, TrainingPlan, fitted_to, schedule
 
 
 def training(**changes: Any) -> TrainingPlan:
@@ -184,3 +189,136 @@ class TestJson:
         for name in good:
             with pytest.raises(InvalidInputError):
                 TrainingPlan.from_json({k: v for k, v in good.items() if k != name})
+
+
+RANKED: dict[str, Any] = {
+    "weights": {TaskName.POPULARITY: 0.2, TaskName.RECENT_POPULARITY: 0.3, TaskName.RANKER: 0.5},
+}
+
+
+def exact(mu: float, delta: float) -> float:
+    """ε of a Gaussian mechanism of sensitivity over noise μ (Balle and Wang 2018, Theorem 8)."""
+
+    def excess(eps: float) -> float:
+        second = np.exp(eps + norm.logcdf(-mu / 2 - eps / mu))
+        return float(norm.cdf(mu / 2 - eps / mu) - second - delta)
+
+    return float(brentq(excess, 1e-9, 200.0))
+
+
+class TestRounds:
+    @pytest.mark.parametrize("epsilon", [0.5, 2.0, 8.0])
+    @pytest.mark.parametrize("rounds", [1, 2, 3, 7])
+    def test_all_rounds_of_all_tasks_compose_to_the_budget(
+        self, epsilon: float, rounds: int
+    ) -> None:
+        """Against μ² = Σ 1/z² and the exact Gaussian formula, independent of the accountant."""
+        runs = {TaskName.RANKER: Run(rounds=rounds)}
+        made = schedule(training(epsilon=epsilon, runs=runs, **RANKED), items=300).plans
+        mu = sum(plan.rounds / plan.noise_multiplier**2 for plan in made.values()) ** 0.5
+        assert 0.85 * epsilon < exact(mu, 1e-6) <= epsilon
+        assert [plan.rounds for plan in made.values()] == [1, 1, rounds]
+
+    @pytest.mark.parametrize("rounds", [1, 2, 3, 7])
+    def test_a_tasks_share_covers_its_rounds(self, rounds: int) -> None:
+        runs = {TaskName.RANKER: Run(rounds=rounds)}
+        made = schedule(training(runs=runs, **RANKED), items=300).plans
+        paid = {name: plan.rounds / plan.noise_multiplier**2 for name, plan in made.items()}
+        for name, weight in RANKED["weights"].items():
+            assert paid[name] / sum(paid.values()) == pytest.approx(weight, rel=1e-6)
+
+    @pytest.mark.parametrize(
+        "run",
+        [
+            Run(rounds=8, bands=2, separation=2),
+            Run(rounds=6, separation=3),
+            Run(rounds=20, sampling_rate=0.1),
+        ],
+        ids=str,
+    )
+    def test_bands_turns_and_hidden_sampling_keep_the_budget(self, run: Run) -> None:
+        few = {"min_clients": 12, "max_colluders": 1}
+        made = training(runs={TaskName.RANKER: run}, **few, **RANKED)
+        plan = schedule(made, items=300).plans[TaskName.RANKER]
+        assert (plan.rounds, plan.bands, plan.separation) == (run.rounds, run.bands, run.separation)
+        assert plan.sampling_rate == run.sampling_rate
+        assert 3.9 < total(made, items=300) <= 4.0
+
+    def test_turns_that_can_not_reach_the_minimum_are_refused(self) -> None:
+        runs = {TaskName.RANKER: Run(rounds=8, separation=4)}
+        with pytest.raises(PlanError, match="one in 4 of at most 60 clients, and min_clients=20"):
+            schedule(training(runs=runs, **RANKED), items=300)
+
+    @pytest.mark.parametrize("dimension", [1, 20, 27, 64, 104])
+    @pytest.mark.parametrize("epsilon", [0.5, 4.0, 30.0])
+    def test_a_shorter_vector_costs_no_more_at_any_order(
+        self, dimension: int, epsilon: float
+    ) -> None:
+        made = training(epsilon=epsilon, runs={TaskName.RANKER: Run(rounds=3)}, **RANKED)
+        plan = schedule(made, items=300).plans[TaskName.RANKER]
+        fitted = fitted_to(plan, dimension)
+        assert fitted.dimension == dimension
+        assert (fitted.release.rdp() <= plan.release.rdp()).all()
+        assert fitted.noise_multiplier <= plan.noise_multiplier * 1.01
+        assert fitted == fitted_to(plan, dimension), "a coordinator that starts again gets the same"
+
+    def test_round_trip(self) -> None:
+        run = Run(rounds=8, bands=2, separation=2)
+        made = training(runs={TaskName.RANKER: run}, **RANKED)
+        assert TrainingPlan.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+    @pytest.mark.parametrize(
+        "runs",
+        [
+            [],
+            {"ranker": {}},
+            {"ranker": {"rounds": 2}},
+            {"ranker": {"rounds": 0, "bands": 1, "separation": 1, "sampling_rate": 1.0}},
+            {"ranker": {"rounds": 2, "bands": 1, "separation": 1, "sampling_rate": 2.0}},
+            {"popularity": {"rounds": 2, "bands": 1, "separation": 1, "sampling_rate": 1.0}},
+            {"item-item": {"rounds": 1, "bands": 1, "separation": 1, "sampling_rate": 1.0}},
+        ],
+        ids=str,
+    )
+    def test_refusals(self, runs: Any) -> None:
+        good = json.loads(json.dumps(training(**RANKED).to_json()))
+        with pytest.raises(InvalidInputError):
+            TrainingPlan.from_json(good | {"runs": runs})
+
+
+class TestReasons:
+    def test_every_task_says_why(self) -> None:
+        made = schedule(training(), items=300)
+        assert made.reasons.keys() == made.plans.keys()
+        for name, weight in DEFAULT_WEIGHTS.items():
+            assert made.reasons[name].startswith(f"{weight:.0%} of μ² by default: ")
+            assert f"z = {made.plans[name].noise_multiplier:.3g}" in made.reasons[name]
+
+    def test_what_was_left_out_left_its_share(self) -> None:
+        made = schedule(training(force_item_item=False, epsilon=0.1), items=300)
+        assert TaskName.ITEM_ITEM in made.left_out
+        share = DEFAULT_WEIGHTS[TaskName.POPULARITY] / (1 - DEFAULT_WEIGHTS[TaskName.ITEM_ITEM])
+        said = made.reasons[TaskName.POPULARITY]
+        if DEFAULT_WEIGHTS.keys() == {*made.plans, TaskName.ITEM_ITEM}:
+            assert said.startswith(f"{share:.0%} of μ²")
+        assert "(item-item left its share to the others)" in said
+
+    @pytest.mark.parametrize(
+        ("run", "words"),
+        [
+            (Run(rounds=3), "3 rounds with z = .*/z² in all: composed as they are"),
+            (Run(rounds=8, bands=2, separation=2), "2 bands .* once in 2, so 4 count"),
+            (Run(rounds=6, separation=3), "once in 3, so 2 count"),
+            (Run(rounds=20, sampling_rate=0.1), "all but 10% of them"),
+        ],
+        ids=str,
+    )
+    def test_rounds_are_explained(self, run: Run, words: str) -> None:
+        few = {"min_clients": 12, "max_colluders": 1}
+        made = schedule(training(runs={TaskName.RANKER: run}, **few, **RANKED), items=300)
+        assert re.search(words, made.reasons[TaskName.RANKER])
+        assert "as this plan says" in made.reasons[TaskName.RANKER]
+
+    def test_without_privacy_there_is_nothing_to_split(self) -> None:
+        made = schedule(training(epsilon=None), items=300)
+        assert set(made.reasons.values()) == {"Privacy is off: no budget is split."}
