@@ -3,6 +3,7 @@
 import typer
 
 from client.choices_cli import choices, choose, forget, status, sync
+from client.discovery_cli import discovery
 from client.serve_cli import serve, token
 from client.setup_cli import init, pair
 from client.shelf_cli import explain, import_, recommend
@@ -31,6 +32,7 @@ app.command()(pair)
 app.command("import")(import_)
 app.command()(recommend)
 app.command()(explain)
+app.command()(discovery)
 app.command()(serve)
 app.command()(token)
 app.command()(choices)

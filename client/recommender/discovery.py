@@ -73,8 +73,8 @@ class Zone:
         spread: the share of the probability that is the same for every candidate.
     """
 
-    mean: float = 4.0
-    most: int = 10
+    mean: float = 6.0
+    most: int = 12
     candidates: int = 20
     power: float = 1.0
     spread: float = 0.1
