@@ -16,7 +16,9 @@ from server.artefacts.wigner import Spectrum, shrunk
 
 FloatArray = npt.NDArray[np.float64]
 
-LISTED = 512
+# The list: the most popular items that together make up COVERED of popularity, at most LISTED.
+LISTED = 4096
+COVERED = 0.99
 # z = x · (p / p_max)^-WEIGHT_POWER; popularity below the floor is mostly noise and counts as it.
 WEIGHT_POWER = 0.25
 POPULARITY_FLOOR = 1e-3
@@ -27,13 +29,14 @@ RIDGE = 10.0
 LEAST_REMAINDER = 0.05
 
 
-def plan_task(popularity: PopularityArtefact, *, listed: int = LISTED) -> ItemItemTask:
+def plan_task(popularity: PopularityArtefact, *, listed: int | None = None) -> ItemItemTask:
     """The item-item task that a released popularity asks for; post-processing, costs no privacy.
 
-    Lists the most popular items. The public mean direction is the profile of a shopper who buys
-    by popularity alone.
+    Lists the most popular items: ``listed`` of them, or as many as make up COVERED of popularity
+    but at most LISTED. The public mean direction is the profile of a shopper who buys by
+    popularity alone.
     """
-    size = min(listed, popularity.scores.size)
+    size = min(_covering(popularity.scores) if listed is None else listed, popularity.scores.size)
     if size < 2:
         raise InvalidInputError(f"Item-item needs at least two items, not {size}.")
     indices = np.argsort(-popularity.scores, kind="stable")[:size]
@@ -46,6 +49,12 @@ def plan_task(popularity: PopularityArtefact, *, listed: int = LISTED) -> ItemIt
         weights=tuple(weights.tolist()),
         mean=tuple(mean.tolist()),
     )
+
+
+def _covering(scores: FloatArray) -> int:
+    """How many of the most popular items make up COVERED of popularity, from 2 to LISTED."""
+    covered = np.cumsum(np.sort(scores)[::-1])
+    return min(max(int(np.searchsorted(covered, COVERED * covered[-1])) + 1, 2), LISTED)
 
 
 def finish(

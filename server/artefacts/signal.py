@@ -32,6 +32,12 @@ REFERENCE: dict[int, tuple[float, ...]] = {
         *(0.0035, 0.0032, 0.0031, 0.0028, 0.0026, 0.0025, 0.0024, 0.0024, 0.0023, 0.0022, 0.0022),
     ),
 }
+# The same inside the public subspace of MOST_DIRECTIONS categories and departments: what they share
+# shows under noise only as wide as they are many.
+DESCRIBED = (
+    *(0.0116, 0.0074, 0.0050, 0.0036, 0.0029, 0.0028, 0.0023, 0.0020, 0.0016, 0.0014, 0.0013),
+    *(0.0011, 0.0010, 0.0009, 0.0009, 0.0007, 0.0007, 0.0006, 0.0006, 0.0005, 0.0005, 0.0005),
+)
 # On validation three directions found more new items at no cost elsewhere, and one found no more
 # than the noise's seed moves (docs/decisions/0005).
 LEAST_DIRECTIONS = 2
@@ -55,7 +61,12 @@ class Verdict:
 
 
 def item_item_verdict(
-    *, shoppers: int, listed: int, noise_stddev: float, least: int = LEAST_DIRECTIONS
+    *,
+    shoppers: int,
+    listed: int,
+    noise_stddev: float,
+    described: int = 0,
+    least: int = LEAST_DIRECTIONS,
 ) -> Verdict:
     """Decide from public numbers whether an item-item sum can clear its noise edge.
 
@@ -63,20 +74,27 @@ def item_item_verdict(
         shoppers: how many are expected to take part.
         listed: M, the length of the item list.
         noise_stddev: of the noise in each value of the sum, for contributions of norm at most 1.
+        described: how many public directions the item list spans (``subspace.described_values``);
+            0 where it says nothing of its items.
         least: how many directions make it worthwhile.
 
     Raises:
         InvalidInputError: a count below 1, or a noise that is negative or not finite.
     """
-    if shoppers < 1 or listed < 2 or least < 1:
+    if shoppers < 1 or listed < 2 or least < 1 or described < 0:
         raise InvalidInputError(
-            f"Expected shoppers={shoppers} >= 1, listed={listed} >= 2 and least={least} >= 1."
+            f"Expected shoppers={shoppers} >= 1, listed={listed} >= 2, described={described} >= 0 "
+            f"and least={least} >= 1."
         )
     if not 0 <= noise_stddev < np.inf:
         raise InvalidInputError(f"Expected noise_stddev={noise_stddev} to be finite and >= 0.")
     size = min(REFERENCE, key=lambda known: abs(np.log(known / listed)))
     edge = noise_edge(noise_stddev, listed)
     directions = sum(share * shoppers > edge / 2 for share in REFERENCE[size])
+    if described:
+        quiet = noise_edge(noise_stddev, described)
+        inside = sum(share * shoppers > quiet / 2 for share in DESCRIBED[:described])
+        directions = max(directions, inside)
     worthwhile = directions >= least
     strongest = REFERENCE[size][0] * shoppers
     reason = (

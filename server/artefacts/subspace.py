@@ -21,6 +21,12 @@ MOST_DIRECTIONS = 64
 DEPENDENT = 1e-6
 
 
+def described_values(catalogue: Catalogue) -> int:
+    """How many directions the item list can span at most: its values, up to MOST_DIRECTIONS."""
+    values = sum(column.members.shape[1] for column in described(catalogue))
+    return min(values, MOST_DIRECTIONS)
+
+
 def public_basis(task: ItemItemTask, catalogue: Catalogue) -> FloatArray:
     """An orthonormal basis of what the item list says, shape (M, d), d at most MOST_DIRECTIONS.
 

@@ -17,6 +17,7 @@ from client.contributions.history import FloatArray
 from consent.tasks.names import TaskName
 from server.artefacts.item_item import LISTED
 from server.artefacts.signal import Verdict, item_item_verdict
+from server.artefacts.subspace import described_values
 from simulations.evaluation.evaluate import Recommender, on_device
 from simulations.evaluation.models.registry import RivalName
 from simulations.evaluation.options import Options, Protocol, protocol_named
@@ -258,6 +259,7 @@ def noise_for(
         shoppers=noise_shoppers or shoppers,
         listed=min(LISTED, len(fold.training.catalogue)),
         noise_stddev=three.stddev[TaskName.ITEM_ITEM],
+        described=described_values(fold.training.catalogue),
     )
     two = Noise.of(epsilon, tasks=WITHOUT_PAIRS, overhead=OVERHEAD)
     chosen = three if verdict.worthwhile else two
