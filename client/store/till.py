@@ -98,10 +98,12 @@ class Till:
         """
         engine = _engine(self.url)
         try:
-            with engine.connect().execution_options(**_options(engine)) as connection:
-                with connection.execute(self._bounded(connection, columns, window)) as result:
-                    header = tuple(result.keys())
-                    yield Table(header=header, rows=_rows(result.partitions(), header, progress))
+            with (
+                engine.connect().execution_options(**_options(engine)) as connection,
+                connection.execute(self._bounded(connection, columns, window)) as result,
+            ):
+                header = tuple(result.keys())
+                yield Table(header=header, rows=_rows(result.partitions(), header, progress))
         except SQLAlchemyError as error:
             raise InvalidInputError(
                 f"The till's database {self.url.render_as_string()} refused: {_first_line(error)}"
