@@ -22,6 +22,8 @@ def shelf_table(shelf: Shelf) -> Table:
     table.add_column("Why")
     for place, each in enumerate(shelf.suggestions, start=1):
         table.add_row(str(place), each.item, each.reason)
+    for each in shelf.zone:
+        table.add_row("new", each.item, each.reason)
     return table
 
 

@@ -1,9 +1,8 @@
 """A shopper's list, made on her device from released artefacts and her own purchases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -19,7 +18,6 @@ from client.recommender.features import Knowledge
 from client.recommender.moment import Moment
 from client.recommender.recommend import Recommendation, explained, recommend
 from client.recommender.scores import Model
-from client.releases import newest
 from consent.admit import ConsentedEvents
 from consent.client import ConsentClient
 from consent.notice import Language
@@ -38,13 +36,16 @@ DEFAULT_COUNT: Final = 10
 class Suggestion:
     """One item of the list, and why it is there.
 
-    ``counterfactual`` is None where it was not asked for.
+    Attributes:
+        counterfactual: None where it was not asked for.
+        chance: with which probability it was drawn for the discovery zone; None in the list.
     """
 
     item: str
     category: str
     explanation: Explanation
     counterfactual: Counterfactual | None = None
+    chance: float | None = None
 
     @property
     def reason(self) -> str:
@@ -57,6 +58,7 @@ class Shelf:
     """The list, best first.
 
     Attributes:
+        zone: the discovery zone: what is new to her, beside the list.
         used: the categories of her data that it was made from, as she granted them.
         artefacts: the released artefacts that went in.
         language: of its sentences.
@@ -67,11 +69,13 @@ class Shelf:
     artefacts: tuple[TaskName, ...]
     catalogue: Catalogue
     language: Language
+    zone: tuple[Suggestion, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
         return {
             "recommendations": [self.suggestion_json(each) for each in self.suggestions],
+            "discovery": [self.suggestion_json(each) for each in self.zone],
             "used": list(self.used),
             "artefacts": list(self.artefacts),
         }
@@ -86,6 +90,8 @@ class Shelf:
             "reason": why["headline"],
             "parts": why["parts"],
         }
+        if suggestion.chance is not None:
+            line["chance"] = suggestion.chance
         if suggestion.counterfactual is not None:
             told = suggestion.counterfactual.to_json(self.catalogue, self.language)
             line["counterfactual"] = told
@@ -112,14 +118,26 @@ class Stock:
     def shelf(
         self, *, count: int, language: Language = Language.EN, counterfactuals: bool = False
     ) -> Shelf:
-        """The list, with a counterfactual for each item where they are asked for."""
-        ranked = recommend(self.model, self.events, count=count, moment=self.moment)
-        reranking = self._reranking(count)
+        """The list, with a counterfactual for each item where they are asked for; no zone."""
+        return self.shelf_of(
+            recommend(self.model, self.events, count=count, moment=self.moment),
+            count=count,
+            language=language,
+            counterfactuals=counterfactuals,
+        )
+
+    def shelf_of(
+        self,
+        ranked: Sequence[Recommendation],
+        *,
+        count: int,
+        language: Language,
+        counterfactuals: bool,
+    ) -> Shelf:
+        """A shelf of these recommendations, of a list of ``count`` items."""
+        reranking = self._reranking(count) if counterfactuals else None
         return Shelf(
-            suggestions=tuple(
-                self._suggestion(each, language, reranking if counterfactuals else None)
-                for each in ranked
-            ),
+            suggestions=tuple(self._suggestion(each, language, reranking) for each in ranked),
             used=tuple(sorted(self.events.categories)),
             artefacts=self.artefacts,
             catalogue=self.catalogue,
@@ -141,13 +159,7 @@ class Stock:
         if not scores.total[place]:
             raise InvalidInputError(f"{item!r} is not recommended at all: nothing speaks for it.")
         found = explained(self.model, know, scores, place)
-        return Shelf(
-            suggestions=(self._suggestion(found, language, self._reranking(count)),),
-            used=tuple(sorted(self.events.categories)),
-            artefacts=self.artefacts,
-            catalogue=self.catalogue,
-            language=language,
-        )
+        return self.shelf_of([found], count=count, language=language, counterfactuals=True)
 
     def _suggestion(
         self, recommendation: Recommendation, language: Language, reranking: Reranking | None
@@ -166,25 +178,6 @@ class Stock:
 
     def _score(self, history: History) -> FloatArray:
         return self.model.scores(history, self.moment).total
-
-
-def make_shelf(
-    home: ClientHome,
-    releases: Path,
-    http: httpx.Client,
-    *,
-    count: int = DEFAULT_COUNT,
-    language: Language = Language.EN,
-    counterfactuals: bool = False,
-) -> Shelf:
-    """Recommend, if she agrees to it at this moment.
-
-    Raises:
-        ConsentError: she doesn't, or the consent service can't say; her purchases are not read.
-        InvalidInputError: no usable artefact in ``releases``, or no purchases on this device.
-    """
-    stock = take_stock(home, http, lambda: newest(releases, home.trust.coordinator_key))
-    return stock.shelf(count=count, language=language, counterfactuals=counterfactuals)
 
 
 def take_stock(

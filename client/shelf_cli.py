@@ -91,17 +91,14 @@ def recommend(
     from client.connection import connect
     from client.display import shelf_table
     from client.home import ClientHome
-    from client.shelf import make_shelf
+    from client.releases import newest
+    from client.shelf import take_stock
+    from client.showing import show_list
 
     loaded = ClientHome.load(home)
-    shelf = make_shelf(
-        loaded,
-        releases,
-        connect(loaded.trust.consent_url),
-        count=count,
-        language=language,
-        counterfactuals=as_json,
-    )
+    http = connect(loaded.trust.consent_url)
+    stock = take_stock(loaded, http, lambda: newest(releases, loaded.trust.coordinator_key))
+    shelf = show_list(loaded, stock, count=count, language=language, counterfactuals=as_json)
     if as_json:
         typer.echo(json.dumps(shelf.to_json()))
         return

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from client.app_tokens import whose_token
+from client.breadth import read_breadth, set_breadth
 from client.departures import departures
 from client.home import ClientHome
 from client.own_data import kept
@@ -22,8 +23,10 @@ from client.page.door import API
 from client.page.problems import Problem, answers
 from client.page.rate import Bucket
 from client.readiness import Readiness, readiness
+from client.recommender.openness import Breadth
 from client.register import spent_by
 from client.shelf import Stock
+from client.showing import show_list
 from consent.notice import Language
 from crypto.errors import InvalidInputError
 
@@ -73,6 +76,18 @@ class Recommended(BaseModel):
     parts: list[Part]
 
 
+class Drawn(Recommended):
+    """One item of the discovery zone."""
+
+    chance: float = Field(description="With which it was drawn at its place.")
+
+
+class Discovery(BaseModel):
+    """Her slider: how much that is new to her she wants to see."""
+
+    breadth: Breadth
+
+
 class Explained(Recommended):
     """One item with its counterfactual."""
 
@@ -83,6 +98,7 @@ class Recommendations(BaseModel):
     """A list, best first, and which of her data it was made from."""
 
     recommendations: list[Recommended]
+    discovery: list[Drawn] = Field(description="The discovery zone, beside the list.")
     used: list[str]
     artefacts: list[str]
 
@@ -173,7 +189,8 @@ def recommendations(
     language: LanguageQuery = Language.EN,
 ) -> dict[str, Any]:
     """Her list, made now, if she agrees to it now."""
-    return _stock(desk, home, place).shelf(count=count, language=language).to_json()
+    stock = _stock(desk, home, place)
+    return show_list(home, stock, count=count, language=language).to_json()
 
 
 @router.get("/explanation", response_model=Explained, responses=answers(404, 409, 503))
@@ -194,6 +211,19 @@ def explanation(  # one parameter a query field
             404, "This item is not recommended, or not of the retailer's list."
         ) from error
     return shelf.suggestion_json(shelf.suggestions[0])
+
+
+@router.get("/discovery")
+def discovery(home: AppDep) -> Discovery:
+    """Her slider."""
+    return Discovery(breadth=read_breadth(home, home.shoppers[home.shopper]))
+
+
+@router.put("/discovery")
+def move_slider(home: AppDep, wanted: Discovery) -> Discovery:
+    """Move her slider, as she asked the app to; the zone of the next list follows."""
+    set_breadth(home, home.shoppers[home.shopper], wanted.breadth)
+    return wanted
 
 
 @router.get("/left", response_model=Left)

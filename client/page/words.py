@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from client.recommender.openness import Breadth
 from consent.panel.language import Tongue, mark
 from consent.purpose import Category
 
@@ -53,3 +54,17 @@ _GROUPS: Final[Mapping[str, str]] = {
 def group_name(tongue: Tongue, name: str) -> str:
     """An attribute or a group that she may state."""
     return tongue.say(_GROUPS.get(name, name))
+
+
+_BREADTHS: Final[Mapping[Breadth, str]] = {
+    Breadth.NONE: mark("nothing new"),
+    Breadth.LESS: mark("less than I usually try"),
+    Breadth.AS_I_SHOP: mark("as much as I usually try"),
+    Breadth.MORE: mark("more"),
+    Breadth.MUCH_MORE: mark("much more"),
+}
+
+
+def breadth_name(tongue: Tongue, breadth: Breadth) -> str:
+    """A place of her slider."""
+    return tongue.say(_BREADTHS[breadth])

@@ -5,13 +5,17 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
+from client.breadth import breadth_named, read_breadth, set_breadth
 from client.home import ClientHome
 from client.page.desk import Desk, DeskDep
+from client.page.form import FormDep
 from client.page.language import language_of
 from client.page.problems import Problem
-from client.page.render import render
+from client.page.render import redirect, render, say
 from client.readiness import Readiness, readiness
+from client.recommender.openness import Breadth
 from client.shelf import DEFAULT_COUNT, Shelf
+from client.showing import show_list
 from consent.panel.language import mark
 from crypto.errors import InvalidInputError
 
@@ -76,8 +80,23 @@ def show(request: Request, desk: DeskDep) -> Response:
         stock = desk.stock(home)
     except InvalidInputError:
         return obstacle(request, desk, home, *_NO_RELEASE)
-    shelf = stock.shelf(count=DEFAULT_COUNT, language=language_of(request))
-    return render(request, "shelf.html", shelf=shelf)
+    shelf = show_list(home, stock, count=DEFAULT_COUNT, language=language_of(request))
+    breadth = read_breadth(home, home.shoppers[home.shopper])
+    return render(request, "shelf.html", shelf=shelf, breadth=breadth, breadths=list(Breadth))
+
+
+@router.post("/discovery")
+def move_slider(request: Request, desk: DeskDep, form: FormDep) -> Response:
+    """Move her slider; the zone follows at once."""
+    home = desk.home
+    try:
+        breadth = breadth_named(form.text("breadth"))
+    except InvalidInputError as error:
+        raise Problem(422, "The slider has no such place.") from error
+    set_breadth(home, home.shoppers[home.shopper], breadth)
+    return redirect(
+        request, "/#discovery", flash=say(request, "Your slider was moved; the zone has followed.")
+    )
 
 
 @router.get("/why")

@@ -43,7 +43,7 @@ def test_no_list_without_the_consent_service(ready: Shop, monkeypatch: pytest.Mo
 def test_no_purchase_is_read_after_a_refusal(ready: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     ready.choose("personalise-on-device", "purchases", "refused")
     handed: list[int] = []
-    monkeypatch.setattr("client.shelf.recommend", lambda *_, **__: handed.append(1))
+    monkeypatch.setattr("client.showing.arranged_for", lambda *_, **__: handed.append(1))
     assert ready.recommend().code == 1
     assert handed == []
 
