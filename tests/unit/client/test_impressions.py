@@ -1,0 +1,225 @@
+"""What was shown stays here, is hers to take and erase, and says what other draws would bring."""
+
+import json
+import stat
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from client.breadth import read_breadth, set_breadth
+from client.erasing import copies_of
+from client.home import ClientHome
+from client.impressions import (
+    KEEP_DAYS,
+    SAME_SECONDS,
+    Impression,
+    Showing,
+    read_impressions,
+    remember,
+)
+from client.outcomes import WINDOW_DAYS, bought_after, off_policy
+from client.personal_export import export_path, write_export
+from client.recommender.arrange import arrange
+from client.recommender.discovery import Shown, Slot, Zone, probabilities
+from client.recommender.openness import Breadth
+from consent.admit import ConsentedEvents, admit
+from consent.purpose import Category, Purpose
+from crypto.errors import ConsentError, InvalidInputError
+from tests.unit.client.instructing import run, tell
+from tests.unit.client.stage import Party, make_client, purchases
+from tests.unit.client.test_discovery import CATALOGUE, MODEL, history, rng
+from tests.unit.commands import fedcart
+from tests.unit.consent.harness import Stage
+
+DAY = 86_400
+NOON = 19_700 * DAY + DAY // 2
+
+
+@pytest.fixture
+def party(stage: Stage, tmp_path: Path) -> Party:
+    return make_client(stage, tmp_path / "device", "ann")
+
+
+def admitted(purpose: Purpose = Purpose.PERSONALISE) -> ConsentedEvents:
+    return admit(
+        purchases("ann", "item-00"),
+        purpose=purpose,
+        categories={Category.PURCHASES},
+        sensitive_items=frozenset(),
+    )
+
+
+def shown() -> tuple[Shown, ...]:
+    return arrange(MODEL, history([0, 1], [2, 3]), rng=rng())
+
+
+def note(home: ClientHome, at: int, purpose: Purpose = Purpose.PERSONALISE) -> None:
+    remember(home, home.shoppers["ann"], admitted(purpose), shown(), catalogue=CATALOGUE, at=at)
+
+
+def noted(home: ClientHome) -> tuple[Showing, ...]:
+    return read_impressions(home, home.shoppers["ann"])
+
+
+def test_it_is_noted_as_it_was_shown(party: Party) -> None:
+    note(party.home, NOON)
+    [found] = noted(party.home)
+    assert found.time == NOON
+    for impression, each in zip(found.items, shown(), strict=True):
+        assert impression.item == CATALOGUE.items[each.recommendation.item]
+        assert (impression.slot, impression.propensity) == (each.slot, each.propensity)
+    [file] = (party.home.derived / party.home.shoppers["ann"]).iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_reloading_wears_nothing_out_and_old_lists_go(party: Party) -> None:
+    for at in (NOON, NOON + 10, NOON + SAME_SECONDS + 10):
+        note(party.home, at)
+    assert [each.time for each in noted(party.home)] == [NOON + 10, NOON + SAME_SECONDS + 10]
+    note(party.home, NOON + (KEEP_DAYS + 1) * DAY)
+    assert [each.time for each in noted(party.home)] == [NOON + (KEEP_DAYS + 1) * DAY]
+
+
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.PERSONALISE}))
+def test_without_a_grant_for_lists_nothing_is_noted(party: Party, purpose: Purpose) -> None:
+    with pytest.raises(ConsentError, match="noted for"):
+        note(party.home, NOON, purpose)
+    assert not party.home.derived.exists()
+
+
+def test_a_damaged_log_is_said_and_not_guessed_at(party: Party) -> None:
+    note(party.home, NOON)
+    [file] = (party.home.derived / party.home.shoppers["ann"]).iterdir()
+    whole = json.loads(file.read_bytes())
+    for broken in (b"{}", b"not json", json.dumps({"lists": [{"time": -1, "items": []}]}).encode()):
+        file.write_bytes(broken)
+        with pytest.raises(InvalidInputError, match="damaged"):
+            noted(party.home)
+    whole["lists"][0]["items"][0]["propensity"] = 2.0
+    file.write_text(json.dumps(whole))
+    with pytest.raises(InvalidInputError, match="damaged"):
+        noted(party.home)
+
+
+def test_log_and_slider_are_exported_and_erased_with_her(stage: Stage, party: Party) -> None:
+    home = party.home
+    identifier = home.shoppers["ann"]
+    note(home, NOON)
+    set_breadth(home, identifier, Breadth.MUCH_MORE)
+    write_export(home, "ann", "copy", at=0, held=[])
+    with zipfile.ZipFile(export_path(home, "copy")) as copy:
+        told = json.loads(copy.read("shown.json"))
+    assert told["discovery"] == "much-more"
+    assert [each["time"] for each in told["lists"]] == [NOON]
+    assert {file.name for file in copies_of(home, identifier)} >= {
+        "impressions.json",
+        f"{identifier}.json",
+    }
+    tell(stage, party, "erase")
+    assert run(stage, party).reported == 1
+    assert noted(home) == ()
+    assert read_breadth(home, identifier) is Breadth.AS_I_SHOP
+
+
+def test_a_stop_forgets_what_was_shown(stage: Stage, party: Party) -> None:
+    note(party.home, NOON)
+    tell(stage, party, "stop")
+    assert run(stage, party).reported == 1
+    assert noted(party.home) == ()
+
+
+def test_the_slider_at_the_command_line(party: Party) -> None:
+    home = party.home.path
+    assert fedcart("device", "discovery", "--home", home).said.startswith(
+        "New things in your lists: as-i-shop."
+    )
+    assert fedcart("device", "discovery", "more", "--home", home).code == 0
+    assert read_breadth(party.home, party.home.shoppers["ann"]) is Breadth.MORE
+    refused = fedcart("device", "discovery", "everything", "--home", home)
+    assert refused.code != 0
+    assert "much-more" in refused.said
+    assert read_breadth(party.home, party.home.shoppers["ann"]) is Breadth.MORE
+
+
+def test_purchases_count_for_the_list_before_them() -> None:
+    days = (1, 2, 2 + WINDOW_DAYS, 40)
+    log = [_showing(NOON + day * DAY) for day in (0, 2)]
+    lines = purchases("ann", *[f"item-{day:02d}" for day in days])
+    events = replace(lines, time=np.array([NOON - DAY // 2 + day * DAY for day in days]))
+    found = bought_after(
+        log,
+        admit(
+            events,
+            purpose=Purpose.PERSONALISE,
+            categories={Category.PURCHASES},
+            sensitive_items=frozenset(),
+        ),
+        CATALOGUE,
+    )
+    assert found == [{1}, {2}]
+
+
+def _showing(at: int, *drawn: tuple[int, float, int, int]) -> Showing:
+    return Showing(
+        time=at,
+        items=tuple(
+            Impression(
+                item=CATALOGUE.items[item],
+                slot=Slot.DISCOVERY,
+                propensity=chance,
+                rank=rank,
+                candidates=candidates,
+            )
+            for item, chance, rank, candidates in drawn
+        ),
+    )
+
+
+def _simulated(
+    generator: np.random.Generator, liked: np.ndarray, lists: int
+) -> tuple[list[Showing], list[frozenset[int]]]:
+    """Lists of one draw each; the candidate at rank r is bought with the probability liked[r]."""
+    chances = probabilities(liked.size, Zone())
+    log, bought = [], []
+    for number in range(lists):
+        place = int(generator.choice(liked.size, p=chances))
+        log.append(_showing(number, (place, float(chances[place]), place + 1, liked.size)))
+        hit = generator.random() < liked[place]
+        bought.append(frozenset({place}) if hit else frozenset())
+    return log, bought
+
+
+def test_off_policy_estimates_hold_the_truth_as_often_as_they_claim() -> None:
+    liked = np.linspace(0.6, 0.05, 20)
+    other = Zone(power=0.2, spread=0.3)
+    truth = float(probabilities(20, other) @ liked)
+    behaviour = float(probabilities(20, Zone()) @ liked)
+    generator, held, fooled, means = rng(), 0, 0, []
+    tries = 300
+    for _ in range(tries):
+        log, bought = _simulated(generator, liked, 200)
+        found = off_policy(log, bought, CATALOGUE, other)
+        naive = off_policy(log, bought, CATALOGUE, Zone())
+        assert found is not None
+        assert naive is not None
+        held += found.low <= truth <= found.high
+        fooled += naive.low <= truth <= naive.high
+        means.append(found.mean)
+        assert found.effective <= found.impressions == 200
+        assert naive.effective == pytest.approx(200)
+    assert held / tries > 0.90
+    assert np.mean(means) == pytest.approx(truth, abs=0.01)
+    # The control: without the weights the answer is another rule's, and is mostly wrong.
+    assert abs(behaviour - truth) > 0.05
+    assert fooled / tries < 0.7
+
+
+def test_a_rule_that_never_draws_what_was_drawn_says_nothing() -> None:
+    log = [_showing(0, (19, 0.01, 20, 20))]
+    assert off_policy(log, [frozenset()], CATALOGUE, Zone(candidates=1)) is None
+    assert off_policy([], [], CATALOGUE, Zone()) is None
+    with pytest.raises(InvalidInputError, match="as many outcomes"):
+        off_policy(log, [], CATALOGUE, Zone())
