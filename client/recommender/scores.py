@@ -15,7 +15,7 @@ import numpy as np
 
 from client.contributions.history import FloatArray, History
 from client.contributions.item_item import direction
-from client.recommender.features import COLUMNS, Knowledge
+from client.recommender.features import Knowledge
 from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.shared import BoolArray, Shared
 from consent.tasks.ranker import Feature, RankerArtefact
@@ -137,7 +137,7 @@ def _ranked(know: Knowledge, ranker: RankerArtefact) -> dict[Source, FloatArray]
     """The weighted features, each under its source; the base is shared out over the closed form."""
     addends: dict[Source, FloatArray] = {}
     for feature, weight in zip(ranker.features, ranker.weights.tolist(), strict=True):
-        value = weight * COLUMNS[feature](know)
+        value = weight * know.column(feature)
         if feature is Feature.BASE:
             share = value / np.where(know.closed.total > 0, know.closed.total, 1.0)
             parts = {source: share * part for source, part in _closed(know).items()}

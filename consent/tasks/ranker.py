@@ -47,7 +47,7 @@ class Feature(StrEnum):
 
 
 # Where learning begins, every other weight at 0: the order of the closed form.
-START: Mapping[Feature, float] = {Feature.BASE: 2.0}
+START: Mapping[Feature, float] = {Feature.BASE: 3.0}
 
 
 @dataclass(frozen=True, kw_only=True)

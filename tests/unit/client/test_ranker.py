@@ -113,7 +113,7 @@ def test_lists_are_made_from_what_lay_before_and_averaged() -> None:
         chosen = candidates(model, know, 5)
         table = know.table(features)[chosen]
         bought = np.array([item in wanted for item in chosen.tolist()])
-        gradient, curvature = listwise(table, bought, np.array([2.0, 0.0, 0.0]))
+        gradient, curvature = listwise(table, bought, np.array([3.0, 0.0, 0.0]))
         upper = [
             curvature[i, j] * (1.0 if i == j else np.sqrt(2.0))
             for i in range(3)

@@ -25,7 +25,7 @@ CATALOGUE = Catalogue(
     products={},
 )
 FEATURES = (Feature.BASE, Feature.BOUGHT, Feature.DUE)
-TASK = RankerTask(features=FEATURES, weights=(2.0, 0.0, 0.0), candidates=9, baskets=1)
+TASK = RankerTask(features=FEATURES, weights=(3.0, 0.0, 0.0), candidates=9, baskets=1)
 
 
 def popular(task: TaskName) -> PopularityArtefact:
