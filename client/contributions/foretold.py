@@ -11,6 +11,8 @@ anything. Each also for what repeats and for what is new to her.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,13 +91,40 @@ def foretell(
     wanted = np.zeros(history.items, dtype=bool)
     wanted[history.item[last]] = True
     before = history.without_latest(1)
-    model = Model.of(catalogue, artefacts)
+    model = _model(_Same((catalogue, *artefacts)))
     return Foretold(
         length=length,
         listed=best(model.scores(before).total, length),
         wanted=wanted,
         owned=before.counts > 0,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Objects that are equal to the very same objects only, and live as long as they are asked for.
+
+    A store's shoppers share one item list and one set of artefacts, and what a model works out of
+    those takes longer than a shopper's scores.
+    """
+
+    parts: tuple[Any, ...]
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.parts)))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Same)
+            and len(self.parts) == len(other.parts)
+            and all(one is two for one, two in zip(self.parts, other.parts, strict=True))
+        )
+
+
+@lru_cache(maxsize=1)
+def _model(same: _Same) -> Model:
+    catalogue, *artefacts = same.parts
+    return Model.of(catalogue, artefacts)
 
 
 def best(scores: FloatArray, length: int) -> IndexArray:

@@ -296,3 +296,18 @@ def test_rounding_passes_neither_for_a_mistake_nor_the_bound() -> None:
     exact = MEASURES.write(every, dict.fromkeys(values, 1.0))
     assert above.tolist() == exact.tolist()
     assert above @ above <= 1 - SKETCH_SHARE + 1e-12
+
+
+def test_a_model_is_shared_by_shoppers_and_never_by_other_artefacts() -> None:
+    """Equal numbers in other objects, and other numbers, are models of their own."""
+    one, other = artefact([1.0, 0.5, 0.1, 0.0, 0.0, 0.0]), artefact([0.0, 0.0, 0.0, 0.1, 0.5, 1.0])
+
+    def first(given: PopularityArtefact) -> int:
+        found = foretell(
+            history("c", "d"), CATALOGUE, [given], length=2, least_baskets=2, not_before=None
+        )
+        assert found is not None
+        return int(found.listed[0])
+
+    assert [first(each) for each in (one, one, other, one)] == [0, 0, 5, 0]
+    assert first(artefact(one.scores.tolist())) == 0
