@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from client.home import ClientHome
 from client.page import api
+from client.page.bounds import Bounds
 from client.page.desk import Desk
 from client.page.door import Door, Session
 from client.page.headers import Headers
@@ -44,6 +45,7 @@ def create_page(folder: Path, releases: Path, announce: Callable[[str], None]) -
     for router in (*PAGES, api.router):
         app.include_router(router)
     add_handlers(app)
+    app.add_middleware(Bounds, refuse=_refuser(app))
     app.add_middleware(Door, session=session, refuse=_refuser(app))
     app.add_middleware(Headers)
     return app

