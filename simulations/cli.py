@@ -95,6 +95,9 @@ def evaluate(
             "--sensitive", help="Read sensitive product classes too, as if all had granted them."
         ),
     ] = False,
+    discovery: Annotated[
+        bool, typer.Option("--discovery", help="Measure lists with their discovery zone too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the recommender and its baselines on a data set (offline: nothing is sealed)."""
@@ -118,6 +121,7 @@ def evaluate(
         noise_shoppers=noise_shoppers,
         negatives=negatives,
         sensitive=sensitive,
+        discovery=discovery,
     )
     with shown() as progress:
         found = evaluate_population(
@@ -206,6 +210,19 @@ def bench_sums(
     for line in measure(dimension=dimension, clients=clients):
         typer.echo(json.dumps(line))
     for line in bench_limits() if limits else ():
+        typer.echo(json.dumps(line))
+
+
+@bench_app.command("device")
+def bench_device(
+    items: Annotated[int, typer.Option(help="In the catalogue.", min=12)] = 10_000,
+    baskets: Annotated[int, typer.Option(help="Of the shopper, 12 items each.", min=1)] = 100,
+    lists: Annotated[int, typer.Option(help="To make.", min=1)] = 20,
+) -> None:
+    """Processor milliseconds for one shopper's list, with the closed form and with a ranker."""
+    from simulations.bench.device import bench_device as measure
+
+    for line in measure(items=items, baskets=baskets, lists=lists):
         typer.echo(json.dumps(line))
 
 

@@ -10,7 +10,7 @@ import typer
 def drift(
     weeks: Annotated[int, typer.Option(help="Of recommending.", min=8, max=520)] = 26,
     seeds: Annotated[int, typer.Option(help="Towns; intervals are over them.", min=2)] = 5,
-    shoppers: Annotated[int, typer.Option(help="In each town.", min=2)] = 200,
+    shoppers: Annotated[int, typer.Option(help="In each town.", min=2)] = 100,
     epsilon: Annotated[
         float, typer.Option(help="Budget of each week's release; 0 for no noise.", min=0.0)
     ] = 0.0,

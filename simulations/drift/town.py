@@ -43,7 +43,7 @@ class Habits:
         fading: share of the items that lose appeal with age, ``fade`` a week.
     """
 
-    shoppers: int = 200
+    shoppers: int = 100
     items: int = 600
     categories: int = 60
     lines: float = 7.0

@@ -18,6 +18,7 @@ from consent.tasks.names import TaskName
 from server.artefacts.item_item import LISTED
 from server.artefacts.signal import Verdict, item_item_verdict
 from server.artefacts.subspace import described_values
+from simulations.evaluation.discovery import ZONE_METRICS, ZONED, with_zone
 from simulations.evaluation.evaluate import Recommender, on_device
 from simulations.evaluation.models.registry import RivalName
 from simulations.evaluation.options import Options, Protocol, protocol_named
@@ -130,6 +131,7 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.releases: dict[str, dict[str, float]] = {}
         self.warnings: list[str] = []
+        self._zoned: dict[str, list[Views]] = {}
 
     def measure_all(self) -> None:
         """Baselines, then rivals, then the recommender at every budget."""
@@ -143,6 +145,8 @@ class _Run:
         for epsilon in self._options.epsilons:
             name = self._name(epsilon)
             self._timed(name, partial(self._private, name, epsilon))
+            if name in self._zoned:
+                self._timed(f"{ZONED}{name}", partial(self._zoned.__getitem__, name))
         self._progress("evaluate", self._steps, self._steps)
         if self._options.stage is Stage.VALIDATION and self.tuning:
             self.warnings.append(
@@ -211,15 +215,14 @@ class _Run:
         if verdict is not None and not verdict.worthwhile:
             self.warnings.append(f"{name}: {verdict.reason}")
         self.releases[name] = {str(task): stddev for task, stddev in noise.stddev.items()}
-        draws = options.seeds if epsilon is not None else 1
-        return [
-            self._views(
-                on_device(
-                    release(fold, noise, rng=np.random.default_rng([options.seed, draw])).values()
-                )
-            )
-            for draw in range(draws)
-        ]
+        found = []
+        for draw in range(options.seeds if epsilon is not None else 1):
+            made = release(fold, noise, rng=np.random.default_rng([options.seed, draw])).values()
+            found.append(self._views(on_device(made)))
+            if options.discovery:
+                model = with_zone(made, seed=options.seed + draw)
+                self._zoned.setdefault(name, []).append(self._views(model))
+        return found
 
     def _name(self, epsilon: float | None) -> str:
         if epsilon is None:
@@ -269,8 +272,11 @@ def noise_for(
 def _comparisons(models: Seeded, trial: Trial, rng: np.random.Generator) -> list[Difference]:
     """The recommender at every budget against all other models, and noisy against noise-free."""
     ours = [name for name in models if name.startswith("fedcart")]
-    others = [name for name in models if name not in ours]
+    zoned = [name for name in models if name.startswith(ZONED)]
+    others = [name for name in models if name not in ours and name not in zoned]
     pairs = [(own, other) for own in ours for other in others]
     free = "fedcart, no noise"
     pairs += [(own, free) for own in ours if free in ours and own != free]
-    return compare_seeds(models, pairs, metrics=trial.compared, rng=rng)
+    found = compare_seeds(models, pairs, metrics=trial.compared, rng=rng)
+    pairs = [(name, name.removeprefix(ZONED)) for name in zoned]
+    return [*found, *compare_seeds(models, pairs, metrics=ZONE_METRICS, rng=rng)]

@@ -20,6 +20,9 @@ from simulations.evaluation.metrics import Scorer
 from simulations.evaluation.protocol import Fold
 
 LIST: Final = 10
+# Before a model's name: the same with its zone; and what the two are compared in.
+ZONED: Final = "discovery zone with "
+ZONE_METRICS: Final = ("ndcg@10", "recall_explore@20", "ndcg@20")
 
 
 def with_zone(

@@ -32,6 +32,7 @@ class Options:
         minimum: how many baskets (leave-one-out: different items) an evaluated shopper has.
         negatives: a file of given negatives for leave-one-out; None draws them.
         sensitive: read sensitive product classes too, as if every shopper had granted them.
+        discovery: measure next-basket lists with their discovery zone too.
     """
 
     protocol: Protocol = Protocol.NEXT_BASKET
@@ -44,6 +45,7 @@ class Options:
     minimum: int = MINIMUM_BASKETS
     negatives: Path | None = None
     sensitive: bool = False
+    discovery: bool = False
 
     def __post_init__(self) -> None:
         if not self.epsilons or len(set(self.epsilons)) != len(self.epsilons):
@@ -54,6 +56,8 @@ class Options:
             raise InvalidInputError(f"Expected noise_shoppers={self.noise_shoppers} >= 1.")
         if self.negatives is not None and self.protocol is not Protocol.LEAVE_ONE_OUT:
             raise InvalidInputError("Given negatives belong to --protocol leave-one-out.")
+        if self.discovery and self.protocol is not Protocol.NEXT_BASKET:
+            raise InvalidInputError("A discovery zone is measured with --protocol next-basket.")
         if min(MINIMUM_BASKETS, MINIMUM_ITEMS) > self.minimum:
             raise InvalidInputError(f"Expected minimum={self.minimum} >= {MINIMUM_BASKETS}.")
 

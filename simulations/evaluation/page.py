@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from simulations.evaluation.curve import Curve, against_epsilon
+from simulations.evaluation.discovery import ZONED
 from simulations.report import words
 from simulations.report.html import environment, write_whole
 from simulations.report.record import Values, figure
@@ -108,8 +109,9 @@ def _view(record: Mapping[str, Any], number: int, name: str) -> dict[str, Any]:
 
 
 def _curves(models: Mapping[str, Values], budgets: Mapping[str, float | None]) -> list[Curve]:
+    lists = {name: values for name, values in models.items() if not name.startswith(ZONED)}
     found = [
-        against_epsilon(models, budgets, metric=metric, title=title)
+        against_epsilon(lists, budgets, metric=metric, title=title)
         for metric, title in CURVES.items()
     ]
     return [curve for curve in found if curve is not None]

@@ -94,6 +94,7 @@ def _next_basket(population: Population, options: Options) -> Trial:
             "repeat_share@10": "repeats in list",
             "ndcg@20": "NDCG@20",
             "recall@20": "recall@20",
+            "recall_explore@20": "… explore@20",
         },
     )
 
