@@ -2,8 +2,9 @@
 
 import json
 import platform
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,9 @@ import torch
 import typer
 
 from client.store.neural.clipping import Clipping
+from crypto.errors import InvalidInputError
 from simulations.evaluation.protocol import split
-from simulations.neural.comparison import Bench, Plan, cases, ledger
+from simulations.neural.comparison import Bench, Case, Plan, cases, ledger
 from simulations.population.complete_journey import load_complete_journey
 
 _SHOPPERS_AT_ONCE = {Clipping.GHOST: 256, Clipping.HOOKS: 32}
@@ -31,28 +33,56 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of torch on a CPU.")] = 1,
 ) -> None:
-    """Compare noisy sums with the two-tower ranker on Complete Journey's validation fold."""
+    """Compare noisy sums with the two-tower ranker on Complete Journey's validation fold.
+
+    A run that was cut off goes on where it stopped: what its file has is not computed again.
+    """
     torch.set_num_threads(threads)
-    begun = time.perf_counter()
     plan = Plan(rounds=rounds, width=width, step=step)
     bench = Bench(split(load_complete_journey()).validation, plan, device=device)
     budgets = epsilon or [1.0, 4.0, 8.0]
     out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("w") as file:
-
-        def write(line: dict[str, Any]) -> None:
+    there = _known(out)
+    about = _about(bench, plan, device, threads)
+    if there and about not in there:
+        raise InvalidInputError(f"{out} has a run of another plan or machine; name another file.")
+    with out.open("a") as file:
+        every = cases(budgets, population or [], seeds=seeds)
+        for key, compute in _parts(bench, plan, about, every, budgets):
+            if any(key.items() <= line.items() for line in there):
+                continue
+            line = key | compute()
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()
             typer.echo(json.dumps(line, ensure_ascii=False))
 
-        write(_about(bench, plan, device, threads))
-        for told in ledger(plan, budgets):
-            write({"part": "ledger", **told})
-        for case in cases(budgets, population or [], seeds=seeds):
-            write({"part": "quality", **bench.run(case)})
-        for told in _clipping(bench):
-            write(told)
-        write({"part": "end", "seconds": round(time.perf_counter() - begun, 1)})
+
+def _known(out: Path) -> list[dict[str, Any]]:
+    if not out.exists():
+        return []
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def _parts(
+    bench: Bench,
+    plan: Plan,
+    about: dict[str, Any],
+    every: Iterable[Case],
+    budgets: Iterable[float],
+) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
+    """What names each line, and how the rest of it is computed."""
+    yield about, dict
+    for told in ledger(plan, budgets):
+        yield {"part": "ledger", **told}, dict
+    for case in every:
+        yield {"part": "quality", **asdict(case)}, partial(bench.run, case)
+    for mode, at_once in _SHOPPERS_AT_ONCE.items():
+        key = {"part": "clipping", "mode": mode.value, "shoppers_at_once": at_once}
+        yield key, partial(_seconds, bench, mode, at_once)
+
+
+def _seconds(bench: Bench, mode: Clipping, at_once: int) -> dict[str, Any]:
+    return {"seconds_a_round": bench.clipping_seconds(mode, at_once=at_once)}
 
 
 def _about(bench: Bench, plan: Plan, device: str, threads: int) -> dict[str, Any]:
@@ -74,11 +104,6 @@ def _about(bench: Bench, plan: Plan, device: str, threads: int) -> dict[str, Any
         "accelerator": accelerator,
         "torch": torch.__version__,
     }
-
-
-def _clipping(bench: Bench) -> Iterator[dict[str, Any]]:
-    for mode, seconds in bench.clipping_seconds(_SHOPPERS_AT_ONCE).items():
-        yield {"part": "clipping", "mode": mode, "seconds_a_round": seconds}
 
 
 if __name__ == "__main__":

@@ -140,17 +140,14 @@ class Bench:
 
         return scores
 
-    def clipping_seconds(self, at_once: Mapping[Clipping, int]) -> dict[str, float]:
-        """Seconds of one clipped sum over everybody, ghost and hooks."""
-        found, whole = {}, self.whole()
-        for mode, batch in at_once.items():
-            model = NextBasket(self.shape).to(self.device)
-            some = whole.take(slice(0, 64))
-            clipped_sum(model, some, clipping_norm=1.0, mode=mode, at_once=batch)  # warm
-            begun = time.perf_counter()
-            clipped_sum(model, whole, clipping_norm=1.0, mode=mode, at_once=batch)
-            found[mode.value] = round(time.perf_counter() - begun, 2)
-        return found
+    def clipping_seconds(self, mode: Clipping, *, at_once: int) -> float:
+        """Seconds of one clipped sum over everybody."""
+        whole, model = self.whole(), NextBasket(self.shape).to(self.device)
+        some = whole.take(slice(0, 64))
+        clipped_sum(model, some, clipping_norm=1.0, mode=mode, at_once=at_once)  # warm
+        begun = time.perf_counter()
+        clipped_sum(model, whole, clipping_norm=1.0, mode=mode, at_once=at_once)
+        return round(time.perf_counter() - begun, 2)
 
 
 def cases(budgets: Iterable[float], populations: Iterable[int], *, seeds: int) -> Iterator[Case]:

@@ -51,7 +51,7 @@ def test_the_noise_of_a_round_is_the_planned_one_however_many_stores() -> None:
         draws.append(np.sum(parts, axis=0))
     values = np.ravel(draws)
     scaled = float(np.sum(values**2) / (4.0 * 0.5) ** 2)
-    low, high = chi2.ppf([1e-6, 1 - 1e-6], values.size)
+    low, high = (float(chi2.ppf(tail, values.size)) for tail in (1e-6, 1 - 1e-6))
     assert low < scaled < high
 
 
