@@ -2,10 +2,14 @@
 
 import re
 
+import anyio
 import pytest
+from fastapi import Response
 from fastapi.routing import APIRoute
+from starlette.types import Message, Receive, Scope, Send
 
 from client.page.app import PAGES as ROUTERS
+from client.page.bounds import Bounds
 from client.page.door import Session
 from client.page.headers import HEADERS
 from client.page.render import NAVIGATION
@@ -114,8 +118,6 @@ def test_a_form_is_bounded(browser: Browser) -> None:
     assert browser.post("/forget", {f"x{n}": "" for n in range(40)}).status_code == 422
     assert browser.post("/forget", {"x": "a\x00b"}).status_code == 422
     assert browser.http.post("/forget", json={}).status_code == 415
-    undeclared = iter([b"x" * 9_000] * 3)
-    assert browser.http.post("/forget", content=undeclared).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -154,3 +156,26 @@ def test_a_session_shows_no_secret() -> None:
     session = Session(lambda _: None)
     assert session.cookie not in repr(session)
     assert session.key not in repr(session)
+
+
+@pytest.mark.parametrize(("chunks", "status"), [(2, 200), (3, 413)])
+def test_a_body_is_bounded_whatever_is_declared(chunks: int, status: int) -> None:
+    """In chunks nothing is declared, so what comes is counted."""
+    sent: list[Message] = []
+    left = [b"x" * 6_000] * chunks
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": left.pop(), "more_body": bool(left)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        assert len(message["body"]) == 6_000 * chunks
+        await Response(status_code=200)(scope, receive, send)
+
+    bounds = Bounds(app, refuse=lambda _, status: Response(status_code=status))
+    scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    anyio.run(bounds, scope, receive, send)
+    assert sent[0]["status"] == status
