@@ -144,6 +144,19 @@ def spent_by(path: Path, shopper: str, *, delta: float) -> float:
     return device_epsilon(_parsed(history), delta=delta)
 
 
+def most_spent(path: Path, *, delta: float) -> float:
+    """``spent_by`` of whoever was charged most; 0 where nobody was."""
+    if not path.is_file():
+        return 0.0
+    with _writing(path) as db:
+        rows = db.execute("SELECT shopper, release FROM charged").fetchall()
+    charged: dict[str, list[str]] = {}
+    for shopper, release in rows:
+        charged.setdefault(shopper, []).append(release)
+    histories = {tuple(sorted(each)) for each in charged.values()}  # most shoppers share one
+    return max((device_epsilon(_parsed(each), delta=delta) for each in histories), default=0.0)
+
+
 def _charges(db: sqlite3.Connection, shopper: str) -> dict[str, str]:
     query = "SELECT context, release FROM charged WHERE shopper = ?"
     return dict(db.execute(query, (shopper,)).fetchall())

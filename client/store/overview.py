@@ -6,7 +6,7 @@ from typing import Any
 from client.events import EventStore
 from client.holds import Holds
 from client.home import ClientHome
-from client.register import joined_rounds, spent_by
+from client.register import joined_rounds, most_spent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def overview(home: ClientHome) -> Overview:
         lines=lines,
         until=min(marks.values(), default=None),
         rounds=tuple(joined_rounds(home.register)),
-        spent=max((spent_by(home.register, n, delta=delta) for n in home.shoppers), default=0.0),
+        spent=most_spent(home.register, delta=delta),
         cap=home.trust.epsilon_cap,
         delta=delta,
     )

@@ -17,6 +17,7 @@ from client.importers.columns import Columns
 from client.register import joined_rounds
 from client.store.intake import take_in
 from client.store.members import register_shopper
+from client.store.overview import overview
 from client.store.setup import load_store, make_store
 from client.store.till import Till
 from consent.admit import admit
@@ -149,6 +150,7 @@ def test_a_store_joins_a_round_with_devices(tmp_path: Path) -> None:
     release = done.releases[TaskName.POPULARITY]
     assert (release.record["clients"], release.record["shoppers"]) == (10, 11)
     assert len(joined_rounds(home.register)) == 1
+    assert overview(home).to_json()["spent"] is None  # the round had no noise
     devices = {path: list(ClientHome.load(path).shoppers) for path in world.nodes.values()}
     expected = plain_sum(population, {**devices, home.path: ["card-1", "card-2"]})
     np.testing.assert_allclose(release.total.values, expected, atol=0.02)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client import register
-from client.register import Cap, Charge, charge, enter_round, spent_by
+from client.register import Cap, Charge, charge, enter_round, most_spent, spent_by
 from crypto.dp.accounting import (
     ORDERS,
     GaussianRelease,
@@ -288,3 +288,12 @@ class TestDisks:
         for thread in threads:
             thread.join()
         assert sorted(taken) == [[], [], [], [], [], ["ann"]]
+
+
+def test_the_most_that_anyone_of_a_store_has_spent(tmp_path: Path) -> None:
+    path = tmp_path / "rounds.db"
+    assert most_spent(path, delta=DELTA) == 0.0
+    for nth, shoppers in enumerate((["ann", "bea", "cleo"], ["bea"], ["bea", "cleo"])):
+        charge(path, shoppers, entry(nth), cap=FREE)
+    each = [spent_by(path, name, delta=DELTA) for name in ("ann", "bea", "cleo")]
+    assert most_spent(path, delta=DELTA) == each[1] == max(each) > each[2]
