@@ -11,6 +11,7 @@ def drift(
     weeks: Annotated[int, typer.Option(help="Of recommending.", min=8, max=520)] = 26,
     seeds: Annotated[int, typer.Option(help="Towns; intervals are over them.", min=2)] = 5,
     shoppers: Annotated[int, typer.Option(help="In each town.", min=2)] = 100,
+    items: Annotated[int, typer.Option(help="On its shelf, ten a category.", min=30)] = 600,
     epsilon: Annotated[
         float, typer.Option(help="Budget of each week's release; 0 for no noise.", min=0.0)
     ] = 0.0,
@@ -44,7 +45,7 @@ def drift(
         weeks=weeks,
         seeds=seeds,
         seed=seed,
-        habits=Habits(shoppers=shoppers),
+        habits=Habits(shoppers=shoppers, items=items, categories=items // 10),
         breadth=Breadth(slider),
         epsilon=epsilon or None,
         noise_shoppers=noise_shoppers,
