@@ -98,6 +98,9 @@ def evaluate(
     discovery: Annotated[
         bool, typer.Option("--discovery", help="Measure lists with their discovery zone too.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes that measure; they change no figure.", min=1)
+    ] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the recommender and its baselines on a data set (offline: nothing is sealed)."""
@@ -122,6 +125,7 @@ def evaluate(
         negatives=negatives,
         sensitive=sensitive,
         discovery=discovery,
+        workers=workers,
     )
     with shown() as progress:
         found = evaluate_population(
