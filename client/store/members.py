@@ -5,7 +5,9 @@ her consent from then on; or she has chosen the store herself, and tells it her 
 the names that its till knows her by (a card number, say) and her ids, never her token.
 """
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -74,7 +76,8 @@ def register_shopper(
         age_band=age_band,
         store_token=home.token,
     )
-    stands = home.joined_by({name: found.shopper}, again=known is not None)
+    with _alone(home) as latest:
+        stands = latest.joined_by({name: found.shopper}, again=known is not None)
     return Joined(home=stands, shopper=found.shopper, token=found.token)
 
 
@@ -91,7 +94,16 @@ def name_shopper(home: ClientHome, name: str, identifier: str) -> ClientHome:
         raise InvalidInputError(
             f"{identifier[:_LONGEST_ID]!r} is no shopper's id; her panel shows hers."
         )
-    return home.joined_by({_name(name): identifier})
+    with _alone(home) as latest:
+        return latest.joined_by({_name(name): identifier})
+
+
+@contextmanager
+def _alone(home: ClientHome) -> Iterator[ClientHome]:
+    """The home as it is on disk, while no other counter of this store writes it."""
+    with (home.path / ".members.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield ClientHome.load(home.path)
 
 
 def _name(text: str) -> str:

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from client import connection
 from client.home import ClientHome, ClientKind
+from client.store.members import name_shopper
 from client.store.node import Link, node_command, node_environment
 from consent.purpose import Category, Purpose
 from crypto.errors import FedcartError, InvalidInputError
@@ -73,6 +75,13 @@ def test_whoever_chose_the_store_herself_is_noted(counter: Counter) -> None:
     for words in (("c9", "another"), ("c10", "0123abcd"), ("c11", "no id"), ("c12", "")):
         assert fedcart("store", "link", *words, "--home", counter.home).code == 2
     assert set(counter.loaded.shoppers) == {"c7", "c8", "c9"}
+
+
+def test_two_counters_lose_nobody(counter: Counter) -> None:
+    seen = counter.loaded  # each counter has read the home before the other wrote it
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: name_shopper(seen, f"c{n}", f"id{n}"), range(10, 30)))
+    assert set(counter.loaded.shoppers) == {"c7", "c8", *(f"c{n}" for n in range(10, 30))}
 
 
 def test_a_device_is_no_store(ready: Shop) -> None:
