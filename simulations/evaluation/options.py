@@ -33,6 +33,7 @@ class Options:
         negatives: a file of given negatives for leave-one-out; None draws them.
         sensitive: read sensitive product classes too, as if every shopper had granted them.
         discovery: measure next-basket lists with their discovery zone too.
+        workers: how many processes measure; they change no figure.
     """
 
     protocol: Protocol = Protocol.NEXT_BASKET
@@ -46,12 +47,15 @@ class Options:
     negatives: Path | None = None
     sensitive: bool = False
     discovery: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if not self.epsilons or len(set(self.epsilons)) != len(self.epsilons):
             raise InvalidInputError(f"Expected different budgets, at least one: {self.epsilons}.")
-        if self.seeds < 1:
-            raise InvalidInputError(f"Expected seeds={self.seeds} >= 1.")
+        if self.seeds < 1 or self.workers < 1:
+            raise InvalidInputError(
+                f"Expected seeds={self.seeds} >= 1 and workers={self.workers} >= 1."
+            )
         if self.noise_shoppers is not None and self.noise_shoppers < 1:
             raise InvalidInputError(f"Expected noise_shoppers={self.noise_shoppers} >= 1.")
         if self.negatives is not None and self.protocol is not Protocol.LEAVE_ONE_OUT:

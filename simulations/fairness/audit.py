@@ -20,7 +20,7 @@ from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
 from server.artefacts.fairness import plan_task
 from server.artefacts.registry import finish
-from simulations.evaluation.dataset import OVERHEAD, noise_for
+from simulations.evaluation.measuring import OVERHEAD, noise_for
 from simulations.evaluation.protocol import Fold, Stage, split
 from simulations.evaluation.release import DELTA, gaussian_multiplier, release
 from simulations.population.groups import schema_of

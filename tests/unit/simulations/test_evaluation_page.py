@@ -15,6 +15,7 @@ from simulations.evaluation.dataset import evaluate_population
 from simulations.evaluation.models.registry import RivalName
 from simulations.evaluation.options import Options
 from simulations.evaluation.page import headline, to_html, write
+from simulations.evaluation.parallel import in_order
 from simulations.evaluation.protocol import Stage
 from simulations.population.synthetic import synthetic
 from simulations.report.axes import BOTTOM, TOP
@@ -127,3 +128,25 @@ def test_a_page_and_its_record_are_written(record: dict[str, Any], tmp_path: Pat
     (tmp_path / "file").write_text("")
     with pytest.raises(FedcartError, match="Can't write the evaluation"):
         write(record, tmp_path / "file")
+
+
+def test_processes_change_no_figure(record: dict[str, Any]) -> None:
+    options = Options(
+        stage=Stage.VALIDATION,
+        epsilons=(1.0, None),
+        seeds=2,
+        rivals=(RivalName.UP_CF,),
+        workers=2,
+    )
+    again = evaluate_population(synthetic(shoppers=60, items=30), options)
+    assert set(again.pop("seconds")) == set(record["seconds"])
+    assert again == {key: value for key, value in record.items() if key != "seconds"}
+
+
+def test_what_fails_in_a_process_fails_here() -> None:
+    def fails() -> int:
+        raise FedcartError("no")
+
+    with pytest.raises(FedcartError, match="no"):
+        list(in_order([fails, lambda: 1], workers=2))
+    assert list(in_order([lambda: 1, lambda: 2], workers=2)) == [1, 2]
