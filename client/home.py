@@ -8,6 +8,7 @@
     rounds.db         which rounds it has joined, and what each cost whom (client/register.py)
     outbox/           what it sealed for rounds that are open, as sent (client/outbox.py)
     instructions.db   what it was told to do and not to use (client/journal.py)
+    breadth/          how much that is new each shopper wants to see (client/breadth.py)
     exports/          copies for its shoppers, made when they asked (client/personal_export.py)
     derived/ID/       whatever is computed from a shopper's purchases and kept; a stop deletes it
 
