@@ -1,5 +1,6 @@
 """Serving the page on this machine's loopback interface, until it is stopped."""
 
+import socket
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +30,6 @@ def serve(
     app = create_page(folder, releases, announce)
     config = uvicorn.Config(
         app,
-        host=HOST,
-        port=port,
         ws="none",
         log_level="warning",
         access_log=False,  # addresses name what she looked at
@@ -39,11 +38,22 @@ def serve(
         limit_concurrency=32,
         timeout_keep_alive=5,
     )
-    key = app.state.desk.session.key
-    announce(key)
-    if open_it:
-        webbrowser.open(f"http://{HOST}:{port}{OPEN}?key={key}")
+    with _listening(port) as listener:  # before anybody is told an address
+        key = app.state.desk.session.key
+        announce(key)
+        if open_it:
+            webbrowser.open(f"http://{HOST}:{port}{OPEN}?key={key}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        uvicorn.Server(config).run()
-    except SystemExit as error:
-        raise FedcartError(f"Port {port} can't be used; name another with --port.") from error
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise FedcartError(
+            f"Port {port} can't be used ({error.strerror}); name another with --port."
+        ) from error
+    return listener
