@@ -73,7 +73,7 @@ def test_recent_entries_can_turn_the_direction() -> None:
     indices, ones = np.arange(ITEMS), np.ones(ITEMS)
     history = rated(0, 1)
     even = direction(history, indices, ones, flat)
-    late = direction(history, indices, ones, flat, entries=0.25**history.since)
+    late = direction(history, indices, ones, flat, entries=np.power(0.25, history.since))
     assert even[0] == pytest.approx(even[1])
     assert late[1] == pytest.approx(2 * late[0])  # roots of 1 and 1/4
     assert np.linalg.norm(late) == pytest.approx(1)
