@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from client.contributions.history import History
 from client.contributions.item_item import contribution, direction, total
-from client.contributions.ranker import LINES, of_lines
 from consent.tasks.item_item import ItemItemTask
 
 ITEMS = 8
@@ -54,18 +53,6 @@ def test_the_lines_before_the_last_few() -> None:
     assert sorted(before.item.tolist()) == [2, 5]
     assert before.baskets == 1
     assert rated(5, 2).without_lines(2).baskets == 0
-
-
-def test_lists_are_of_lines_where_one_basket_is_most_of_a_history() -> None:
-    assert of_lines(rated(1, 2, 3))
-    visits = History(
-        items=ITEMS,
-        basket=np.array([0, 0, 1, 1]),
-        item=np.array([1, 2, 1, 3]),
-        line=np.arange(4),
-    )
-    assert not of_lines(visits)
-    assert LINES >= 1
 
 
 def test_recent_entries_can_turn_the_direction() -> None:
