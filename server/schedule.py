@@ -24,11 +24,12 @@ from server.artefacts.signal import item_item_verdict
 from server.reasons import reasons
 from server.runs import Run, cost
 
-# Shares of the budget, tuned on validation data without privacy (docs/decisions/0005).
+# Shares of the budget, tuned on validation data without privacy (docs/decisions/0005, 0015).
 DEFAULT_WEIGHTS = {
-    TaskName.POPULARITY: 0.15,
-    TaskName.RECENT_POPULARITY: 0.30,
-    TaskName.ITEM_ITEM: 0.55,
+    TaskName.POPULARITY: 0.12,
+    TaskName.RECENT_POPULARITY: 0.24,
+    TaskName.ITEM_ITEM: 0.44,
+    TaskName.RANKER: 0.20,
 }
 # Of a grant's ten minutes, what is left for key holders to see it.
 MAX_TIMEOUT_S = 300.0
