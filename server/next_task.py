@@ -61,7 +61,8 @@ def _item_item(plan: TrainingPlan, releases: Mapping[TaskName, Artefact]) -> Ite
             "item-item takes its item list and weights from a popularity release; put popularity "
             "before it in the plan."
         )
-    return item_item.plan_task(source, listed=plan.item_item_items)
+    withheld = ranker.BASKETS if TaskName.RANKER in plan.weights else 0
+    return item_item.plan_task(source, listed=plan.item_item_items, withheld=withheld)
 
 
 def _ranker(

@@ -13,6 +13,7 @@ from itertools import islice
 import numpy as np
 
 from client.contributions.history import FloatArray, History, IndexArray
+from client.contributions.lists import untold
 from consent.tasks.item_item import ItemItemTask
 from crypto.errors import InvalidInputError
 
@@ -25,6 +26,8 @@ SHOPPERS_AT_ONCE = 1024
 def contribution(task: ItemItemTask, history: History) -> FloatArray:
     """√2 · the upper triangle of z zᵀ, row by row above the diagonal.
 
+    z is made without the lists that the task withholds for the ranker.
+
     Returns:
         float64, shape (task.dimension,), unitless. Guarantee: finite, and the squared L2 norm is
         1 - Σ zᵢ⁴ for a shopper with a direction, 0 for one without: at most 1 for every history
@@ -34,8 +37,8 @@ def contribution(task: ItemItemTask, history: History) -> FloatArray:
         InvalidInputError: the task lists an item that the catalogue does not have.
     """
     indices = _listed(task)
-    known = _known(history, indices)
-    z = direction(known, indices, np.asarray(task.weights), np.asarray(task.mean))
+    given = untold(_known(history, indices), task.withheld)
+    z = direction(given, indices, np.asarray(task.weights), np.asarray(task.mean))
     row, column = _upper(indices.size)
     return SQRT_TWO * z[row] * z[column]
 
@@ -56,9 +59,8 @@ def total(task: ItemItemTask, histories: Iterable[History]) -> FloatArray:
     weights, mean = np.asarray(task.weights), np.asarray(task.mean)
     everyone = iter(histories)
     while batch := list(islice(everyone, SHOPPERS_AT_ONCE)):
-        rows = np.array(
-            [direction(_known(history, indices), indices, weights, mean) for history in batch]
-        )
+        given = [untold(_known(history, indices), task.withheld) for history in batch]
+        rows = np.array([direction(history, indices, weights, mean) for history in given])
         summed += rows.T @ rows
     return SQRT_TWO * summed[_upper(size)]
 

@@ -7,15 +7,16 @@ candidates' scores, f their features and the bought candidates as labels, one li
     curvature = Σ p f fᵀ - (Σ p f)(Σ p f)ᵀ               its negative second derivative (Fisher)
 
 Candidates are the best by the closed form, whatever was bought, so no sampling has to be corrected
-for; where lines are foretold and not baskets, they are all that is new to her. The artefacts were
-made from all her baskets, the labels among them; under their noise one shopper's share of them is
-far below what moves a weight (docs/decisions/0015).
+for; where lines are foretold and not baskets, they are all that is new to her. Item-item is summed
+without the baskets that are foretold (``client/contributions/lists``); popularity has them, where
+one shopper's share is far below what moves a weight (docs/decisions/0015).
 """
 
 import numpy as np
 
 from client.contributions.history import FloatArray, History, IndexArray
 from client.contributions.inputs import Inputs
+from client.contributions.lists import list_of, of_lines
 from client.recommender.features import Knowledge
 from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.scores import Model
@@ -23,8 +24,6 @@ from consent.tasks.names import TaskName
 from consent.tasks.ranker import RankerTask
 
 SQRT_TWO = float(np.sqrt(2.0))
-# How many lines a list foretells where baskets are no visits.
-LINES = 3
 
 
 def contribution(task: RankerTask, inputs: Inputs) -> FloatArray:
@@ -48,12 +47,13 @@ def contribution(task: RankerTask, inputs: Inputs) -> FloatArray:
 
 def _list(task: RankerTask, model: Model, history: History, age: int) -> FloatArray | None:
     """One list's gradient and curvature; None where it has nothing to say."""
-    lines = of_lines(history)
-    before, wanted = _before_lines(history, age) if lines else _before_basket(history, age)
+    before, wanted = list_of(history, age)
     if not before.baskets:
         return None
     know = Knowledge(shared=model, history=before, moment=_moment(task, history, age))
-    chosen = new_items(model, know) if lines else candidates(model, know, task.candidates)
+    chosen = (
+        new_items(model, know) if of_lines(history) else candidates(model, know, task.candidates)
+    )
     bought = np.isin(chosen, wanted)
     if not bought.any():
         return None
@@ -62,27 +62,6 @@ def _list(task: RankerTask, model: Model, history: History, age: int) -> FloatAr
     row, column = np.triu_indices(len(task.features))
     scale = np.where(row == column, 1.0, SQRT_TWO)
     return np.concatenate([gradient, scale * curvature[row, column]])
-
-
-def of_lines(history: History) -> bool:
-    """Whether her lists foretell lines instead of baskets.
-
-    Where one basket holds most of what she has, it is no visit but a whole day, as in a file of
-    ratings; then her last few lines are foretold from those before them.
-    """
-    return history.line is not None and 2 * int(history.sizes.max(initial=0)) > history.item.size
-
-
-def _before_basket(history: History, age: int) -> tuple[History, IndexArray]:
-    """What lay before one of her last baskets, and its items."""
-    return history.without_latest(age + 1), history.item[history.age == age]
-
-
-def _before_lines(history: History, age: int) -> tuple[History, IndexArray]:
-    """What lay before a few of her last lines, and their items."""
-    since = history.since
-    wanted = (since >= age * LINES) & (since < (age + 1) * LINES)
-    return history.without_lines((age + 1) * LINES), history.item[wanted]
 
 
 def candidates(model: Model, know: Knowledge, count: int) -> IndexArray:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consent.tasks.names import TaskName
-from consent.tasks.parameters import FloatArray, get_indices, get_numbers, pack, unpack
+from consent.tasks.parameters import MAX_LISTS, FloatArray, get_indices, get_numbers, pack, unpack
 from crypto.errors import WireError
 from crypto.wire import get_int, get_str
 
@@ -21,11 +21,13 @@ class ItemItemTask:
         weights: one per listed item, from released artefacts only: z = x · weight, minus the
             public direction, normalised.
         mean: the public direction that is removed, shape (M,), unit norm or all zero.
+        withheld: how many of a shopper's last lists are left out, for the ranker to foretell.
     """
 
     indices: tuple[int, ...]
     weights: tuple[float, ...]
     mean: tuple[float, ...]
+    withheld: int = 0
     name: TaskName = TaskName.ITEM_ITEM
 
     @property
@@ -39,6 +41,7 @@ class ItemItemTask:
             "indices": list(self.indices),
             "weights": list(self.weights),
             "mean": list(self.mean),
+            "withheld": self.withheld,
         }
 
     @classmethod
@@ -53,6 +56,7 @@ class ItemItemTask:
             indices=tuple(int(i) for i in indices),
             weights=get_numbers(parameters, "weights", size),
             mean=get_numbers(parameters, "mean", size),
+            withheld=get_int(parameters, "withheld", low=0, high=MAX_LISTS),
         )
 
 

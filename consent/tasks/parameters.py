@@ -12,6 +12,8 @@ FloatArray = npt.NDArray[np.float64]
 
 MAX_ITEMS = 10_000_000
 MAX_NUMBERS = 100_000
+# Of a shopper's last lists that a ranker may foretell.
+MAX_LISTS = 10
 
 
 def get_numbers(parameters: dict[str, Any], key: str, size: int) -> tuple[float, ...]:

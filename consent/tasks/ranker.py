@@ -11,14 +11,13 @@ from enum import StrEnum
 from typing import Any, Self
 
 from consent.tasks.names import TaskName
-from consent.tasks.parameters import FloatArray, get_numbers, pack, unpack
+from consent.tasks.parameters import MAX_LISTS, FloatArray, get_numbers, pack, unpack
 from crypto.errors import WireError
 from crypto.wire import get_int, get_str
 
 MAX_FEATURES = 25
 MAX_WEIGHT = 100.0
 MAX_CANDIDATES = 10_000
-MAX_BASKETS = 10
 
 
 class Feature(StrEnum):
@@ -102,7 +101,7 @@ class RankerTask:
             features=features,
             weights=bounded(get_numbers(parameters, "weights", len(features))),
             candidates=get_int(parameters, "candidates", low=2, high=MAX_CANDIDATES),
-            baskets=get_int(parameters, "baskets", low=1, high=MAX_BASKETS),
+            baskets=get_int(parameters, "baskets", low=1, high=MAX_LISTS),
             moments=moments,
             inputs=tuple(inputs),
         )

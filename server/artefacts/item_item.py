@@ -29,11 +29,14 @@ RIDGE = 10.0
 LEAST_REMAINDER = 0.05
 
 
-def plan_task(popularity: PopularityArtefact, *, listed: int | None = None) -> ItemItemTask:
+def plan_task(
+    popularity: PopularityArtefact, *, listed: int | None = None, withheld: int = 0
+) -> ItemItemTask:
     """The item-item task that a released popularity asks for; post-processing, costs no privacy.
 
     Lists the most popular items: ``listed`` of them, or as many as make up COVERED of popularity
-    but at most LISTED. The public mean direction is the profile of a shopper who buys by
+    but at most LISTED. ``withheld`` last lists of each shopper stay out of the sum, for the ranker
+    to foretell. The public mean direction is the profile of a shopper who buys by
     popularity alone.
     """
     size = min(_covering(popularity.scores) if listed is None else listed, popularity.scores.size)
@@ -48,6 +51,7 @@ def plan_task(popularity: PopularityArtefact, *, listed: int | None = None) -> I
         indices=tuple(indices.tolist()),
         weights=tuple(weights.tolist()),
         mean=tuple(mean.tolist()),
+        withheld=withheld,
     )
 
 

@@ -25,7 +25,8 @@ from consent.tasks.ranker import MAX_WEIGHT, START, Feature, RankerArtefact, Ran
 from crypto.errors import InvalidInputError
 
 CANDIDATES = 100
-BASKETS = 2
+# Lists of each shopper that are foretold; item-item is summed without them.
+BASKETS = 1
 # Prior variance of a weight about its start.
 SPREAD = 0.3
 CONTEXT = frozenset({Feature.WEEKDAY, Feature.DAYPART, Feature.SEASON, Feature.STORE})

@@ -65,8 +65,10 @@ def read_negatives(path: Path, split: LeaveOneOut) -> Negatives:
         ),
         (
             unlisted,
-            "given negatives are not on the item list and were left out; an item table with "
-            "--list-all lists what nobody had",
+            (
+                "given negatives are not on the item list and were left out; an item table with "
+                "--list-all lists what nobody had"
+            ),
         ),
         (hers, "given negatives are items that their shopper had and were left out"),
     )

@@ -6,7 +6,7 @@ way says ``"sealing": "none"``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -122,6 +122,8 @@ def release(fold: Fold, noise: Noise, *, rng: np.random.Generator) -> dict[TaskN
         if name not in noise.stddev:
             continue
         task = _task(name, catalogue, released)
+        if isinstance(task, ItemItemTask) and TaskName.RANKER in noise.stddev:
+            task = replace(task, withheld=ranker.BASKETS)
         stddev = noise.stddev[name]
         values = total(fold, task, released) + stddev * rng.standard_normal(task.dimension)
         released[name] = finish(task, values, noise_stddev=stddev, catalogue=catalogue)

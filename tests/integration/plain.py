@@ -52,7 +52,8 @@ def plain_contribution(
         case RecentPopularityTask():
             return _unit(np.sqrt(_counts(baskets[-task.baskets :], catalogue)))
         case ItemItemTask():
-            return _pairs(task, _counts(baskets, catalogue))
+            before = baskets[: len(baskets) - task.withheld]
+            return _pairs(task, _counts(before or baskets, catalogue))
         case RankerTask():
             return ranker.contribution(task, _inputs(population, shopper, released))
     raise NotImplementedError(task.name)
