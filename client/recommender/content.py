@@ -18,11 +18,11 @@ from itertools import pairwise
 from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 
 from client.contributions.history import FloatArray, History, IndexArray
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.described import described
+from consent.tasks.entries import Entries
 
 # After how many lines a shopper's own share of a value outweighs the crowd's.
 LINES_TO_OUTWEIGH = 30.0
@@ -34,7 +34,7 @@ class ContentKernel:
 
     Attributes:
         names: the attributes that are used, "category" and "department" among them.
-        values: shape (items, values), sparse: an item's values, each attribute's adding up to 1
+        values: shape (items, values): an item's values, each attribute's adding up to 1
             where the item has any.
         attribute: int64, shape (values,): which of ``names`` a value belongs to.
         share: float64, shape (values,): how much of the crowd's choice has a value; an attribute's
@@ -42,7 +42,7 @@ class ContentKernel:
     """
 
     names: tuple[str, ...]
-    values: sp.csr_array
+    values: Entries
     attribute: IndexArray
     share: FloatArray
 
@@ -61,10 +61,10 @@ class ContentKernel:
             # A little of the even spread, so that no value is unheard of.
             weight = popularity / popularity.mean() + 0.01
         blocks = [_evenly(column.members) for column in columns]
-        shares = [block.T @ weight for block in blocks]
+        shares = [block.times_rows(weight) for block in blocks]
         return cls(
             names=tuple(column.name for column in columns),
-            values=sp.csr_array(sp.hstack([sp.csr_array((len(catalogue), 0)), *blocks])),
+            values=Entries.beside(blocks, rows=len(catalogue)),
             attribute=np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks]),
             share=np.concatenate([np.empty(0), *(part / part.sum() for part in shares)]),
         )
@@ -86,7 +86,7 @@ class ContentKernel:
     def by_attribute(self, history: History, weights: FloatArray | None = None) -> FloatArray:
         """``similarity`` attribute by attribute, shape (attributes, items)."""
         leaning = self._leaning(self._own(history, weights))
-        rows = [block @ leaning[places] for places, block in self._blocks]
+        rows = [block.times(leaning[places]) for places, block in self._blocks]
         return np.array(rows).reshape(len(self.names), self.values.shape[0])
 
     def speakers(self, history: History, item: int, count: int = 2) -> tuple[int, ...]:
@@ -103,14 +103,12 @@ class ContentKernel:
         The cosine over values, rare ones counting for more (the logarithm of one over how many of
         the items have them). Symmetric, and 1 between items of the same values.
         """
-        found: FloatArray = (self._directions @ self._directions[[item]].T).toarray().ravel()
-        return np.clip(found, 0.0, 1.0)
+        return np.clip(self._directions.times(self._directions.dense_row(item)), 0.0, 1.0)
 
     def _own(self, history: History, weights: FloatArray | None) -> FloatArray:
         """The lines that have each value, shape (values,)."""
         lines = np.bincount(history.item, weights, minlength=history.items)
-        own: FloatArray = self.values.T @ lines.astype(np.float64)
-        return own
+        return self.values.times_rows(lines.astype(np.float64))
 
     def _leaning(self, own: FloatArray) -> FloatArray:
         lines = np.zeros(len(self.names))
@@ -121,22 +119,19 @@ class ContentKernel:
         return leaning
 
     @cached_property
-    def _blocks(self) -> list[tuple[slice, sp.csr_array]]:
+    def _blocks(self) -> list[tuple[slice, Entries]]:
         """Each attribute's places among the values, and its columns of ``values``."""
         edges = np.searchsorted(self.attribute, np.arange(len(self.names) + 1)).tolist()
-        return [
-            (slice(low, high), sp.csr_array(self.values[:, low:high]))
-            for low, high in pairwise(edges)
-        ]
+        return [(slice(low, high), self.values.columns(low, high)) for low, high in pairwise(edges)]
 
     @cached_property
-    def _directions(self) -> sp.csr_array:
+    def _directions(self) -> Entries:
         """Each item's values by rarity, scaled to length 1; shape (items, values)."""
-        items = self.values.shape[0]
-        having = np.maximum(np.asarray((self.values > 0).sum(axis=0)), 1)
-        weighed = sp.csr_array(self.values * np.log1p(items / having)[None, :])
-        length = np.sqrt(np.asarray((weighed * weighed).sum(axis=1)))
-        return sp.csr_array(sp.diags_array(1.0 / np.maximum(length, 1e-12)) @ weighed)
+        items, values = self.values.shape
+        having = np.maximum(np.bincount(self.values.column, minlength=values), 1)
+        weighed = self.values.scaled_columns(np.log1p(items / having))
+        squares = np.bincount(weighed.row, weighed.value**2, minlength=items)
+        return weighed.scaled(1.0 / np.maximum(np.sqrt(squares), 1e-12))
 
 
 def recency(history: History, half_life: float) -> FloatArray:
@@ -145,7 +140,6 @@ def recency(history: History, half_life: float) -> FloatArray:
     return weight
 
 
-def _evenly(members: sp.csr_array) -> sp.csr_array:
+def _evenly(members: Entries) -> Entries:
     """Memberships of one attribute, an item's values adding up to 1 where it has any."""
-    several = np.maximum(np.asarray(members.sum(axis=1)), 1.0)
-    return sp.csr_array(sp.diags_array(1.0 / several) @ members)
+    return members.scaled(1.0 / np.maximum(members.row_sums, 1.0))

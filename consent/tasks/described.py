@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from consent.tasks.catalogue import SENSITIVE, Catalogue
+from consent.tasks.entries import Entries
 
 # Numbers with more different values than this are put in so many bands.
 BANDS = 12
@@ -28,12 +28,12 @@ class Column:
 
     Attributes:
         name: of the attribute.
-        members: float64, shape (items, values), sparse: 1 where an item has a value. Only values
+        members: shape (items, values): 1 where an item has a value. Only values
             that several items have, and at least two of them.
     """
 
     name: str
-    members: sp.csr_array
+    members: Entries
 
 
 def described(catalogue: Catalogue) -> tuple[Column, ...]:
@@ -52,7 +52,7 @@ def described(catalogue: Catalogue) -> tuple[Column, ...]:
     return tuple(column for column in columns if column.members.shape[1] > 1)
 
 
-def _members(values: Sequence[tuple[str, ...]], *, named: bool) -> sp.csr_array:
+def _members(values: Sequence[tuple[str, ...]], *, named: bool) -> Entries:
     item = np.repeat(np.arange(len(values)), [len(each) for each in values])
     text = np.array([value for each in values for value in each], dtype=str)
     numbers = None if named else _numbers(text)
@@ -61,11 +61,14 @@ def _members(values: Sequence[tuple[str, ...]], *, named: bool) -> sp.csr_array:
     else:
         edges = np.unique(np.quantile(numbers, np.arange(1, BANDS) / BANDS))
         kind = np.searchsorted(edges, numbers, side="right")
-    shape = (len(values), int(kind.max(initial=-1)) + 1)
-    members = sp.csr_array((np.ones(item.size), (item, kind)), shape=shape)
-    members.data[:] = 1.0  # a value named twice is named once
-    wide = np.flatnonzero(np.asarray(members.sum(axis=0)) >= LEAST_ITEMS)
-    return sp.csr_array(members[:, wide])
+    kinds = int(kind.max(initial=-1)) + 1
+    # A value named twice is named once.
+    item, kind = np.divmod(np.unique(item * max(kinds, 1) + kind), max(kinds, 1))
+    wide = np.bincount(kind, minlength=kinds) >= LEAST_ITEMS
+    item, kind = item[wide[kind]], (np.cumsum(wide) - 1)[kind[wide[kind]]]
+    return Entries(
+        shape=(len(values), int(wide.sum())), row=item, column=kind, value=np.ones(item.size)
+    )
 
 
 def _numbers(text: npt.NDArray[np.str_]) -> npt.NDArray[np.float64] | None:

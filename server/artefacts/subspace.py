@@ -36,7 +36,7 @@ def public_basis(task: ItemItemTask, catalogue: Catalogue) -> FloatArray:
     """
     mean = np.asarray(task.mean, dtype=np.float64)
     listed = np.asarray(task.indices)
-    members = [column.members[listed].toarray() for column in described(catalogue)]
+    members = [column.members.dense(listed) for column in described(catalogue)]
     if not members:
         return np.zeros((mean.size, 0))
     columns = np.hstack(members) * mean[:, None]
