@@ -85,7 +85,7 @@ class Knowledge:
 
     def column(self, feature: Feature) -> FloatArray:
         """One feature, shape (items,); finite for every history."""
-        return SCALES.get(feature, 1.0) * COLUMNS[feature](self)
+        return COLUMNS[feature](self)
 
     def table(self, features: Sequence[Feature]) -> FloatArray:
         """The features as columns, shape (items, features)."""
@@ -142,22 +142,6 @@ def _lift_lately(know: Knowledge) -> FloatArray:
     return np.where(know.bought, 0.0, np.arcsinh(LIFT_SCALE * lately))
 
 
-# Features that help on some data only come in small units: a weight learned under noise stays near
-# 0 until the data speak for it plainly (docs/decisions/0015).
-RESERVED = 0.25
-SCALES: Mapping[Feature, float] = dict.fromkeys(
-    (
-        Feature.LAST_BASKET,
-        Feature.SEASON_NEW,
-        Feature.POPULAR_NEW,
-        Feature.LIFT_NEW,
-        Feature.LIFT_LATELY,
-        Feature.CONTENT,
-        Feature.CONTENT_LATELY,
-        Feature.LATE,
-    ),
-    RESERVED,
-)
 COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
     Feature.BASE: base,
     Feature.BOUGHT: lambda know: know.bought.astype(np.float64),

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 DAY = 86_400
-# What helps on some data only comes in quarters (docs/decisions/0015).
-RESERVED = 0.25
 Values = list[float]
 Parts = list[tuple[str, Values]]
 
@@ -158,12 +156,12 @@ def _features(world: World, shopper: Shopper) -> dict[str, Values]:
         rows.append(
             {
                 "bought": float(bought),
-                "season-new": 0.0 if bought else RESERVED * tilt,
-                "lift-new": 0.0 if bought else RESERVED * math.asinh(30 * lift[item]),
+                "season-new": 0.0 if bought else tilt,
+                "lift-new": 0.0 if bought else math.asinh(30 * lift[item]),
                 "category": math.log1p(summed) / 3 if category else 0.0,
-                "content": RESERVED * math.tanh(_leaning(world, shopper, category) / 3),
+                "content": math.tanh(_leaning(world, shopper, category) / 3),
                 "due": due,
-                "late": RESERVED * late,
+                "late": late,
                 "weekday": _pull(shopper, item, _weekday, 7),
                 "daypart": _pull(shopper, item, _daypart, 5),
                 "season": _pull(shopper, item, _season, 4),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
 
 from client.contributions.ranker import listwise
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
@@ -14,7 +15,16 @@ from consent.tasks.popularity import PopularityArtefact
 from consent.tasks.ranker import MAX_WEIGHT, START, Feature, RankerArtefact, RankerTask
 from consent.tasks.task import parse_task
 from crypto.errors import InvalidInputError, WireError
-from server.artefacts.ranker import CONTEXT, LIFTS, SEASONS, SPREAD, finish, plan_task, step
+from server.artefacts.ranker import (
+    CONTEXT,
+    LIFTS,
+    RESERVES,
+    SEASONS,
+    SPREAD,
+    finish,
+    plan_task,
+    step,
+)
 
 CATALOGUE = Catalogue(
     name="shelf",
@@ -92,15 +102,62 @@ def test_one_step_is_newtons() -> None:
     assert found.weights - np.array(TASK.weights) == pytest.approx(newton)
 
 
+EVEN = np.full(3, SPREAD)
+
+
 def test_more_noise_means_a_shorter_step_and_none_where_the_sum_says_nothing() -> None:
     gradient, curvature = np.array([5.0, -3.0, 1.0]), np.diag([50.0, 20.0, 0.0])
     steps = [
-        np.linalg.norm(step(gradient, curvature, noise_stddev=noise)) for noise in (0, 3, 10, 100)
+        np.linalg.norm(step(gradient, curvature, EVEN, noise_stddev=noise)[0])
+        for noise in (0, 3, 10, 100)
     ]
     assert steps == sorted(steps, reverse=True)
-    assert step(gradient, curvature, noise_stddev=1.0)[2] == pytest.approx(0.0)
-    assert not step(gradient, np.zeros((3, 3)), noise_stddev=0.0).any()
-    assert not step(gradient, -curvature, noise_stddev=1.0).any()
+    assert step(gradient, curvature, EVEN, noise_stddev=1.0)[0][2] == pytest.approx(0.0)
+    assert not step(gradient, np.zeros((3, 3)), EVEN, noise_stddev=0.0)[0].any()
+    assert not step(gradient, -curvature, EVEN, noise_stddev=1.0)[0].any()
+
+
+def test_the_step_is_the_mean_of_the_weights_given_the_gradient() -> None:
+    """Weights and gradients drawn from the model: regressing one on the other gives the step."""
+    rng = np.random.default_rng(11)
+    curvature = np.array([[40.0, 6.0, 0.0], [6.0, 25.0, -4.0], [0.0, -4.0, 10.0]])
+    prior, noise = np.array([0.3, 0.05, 1.2]), 3.0
+    scatter = curvature + noise**2 * (1 + prior.sum() / 2) * np.eye(3)
+    weights = rng.normal(size=(200_000, 3)) * np.sqrt(prior)
+    gradients = weights @ curvature + rng.multivariate_normal(np.zeros(3), scatter, 200_000)
+    regressed = np.linalg.lstsq(gradients, weights, rcond=None)[0]
+    for gradient in np.eye(3) * 10:
+        found = step(gradient, curvature, prior, noise_stddev=noise)[0]
+        assert found == pytest.approx(gradient @ regressed, abs=0.005)
+
+
+def test_the_evidence_is_the_density_of_the_gradient() -> None:
+    curvature = np.array([[9.0, 2.0], [2.0, 5.0]])
+    gradient, noise = np.array([4.0, -7.0]), 1.5
+    found = []
+    for prior in (np.array([0.3, 0.3]), np.array([0.3, 0.02])):
+        scatter = curvature + noise**2 * (1 + prior.sum() / 2) * np.eye(2)
+        model = multivariate_normal(cov=curvature @ np.diag(prior) @ curvature + scatter)
+        found.append((step(gradient, curvature, prior, noise_stddev=noise)[1], model))
+    told = found[0][0] - found[1][0]
+    assert told == pytest.approx(found[0][1].logpdf(gradient) - found[1][1].logpdf(gradient))
+
+
+@pytest.mark.parametrize(("moved", "wide"), [(0.0, False), (2.0, True)])
+def test_reserved_features_are_freed_by_the_sum_that_needs_them(moved: float, wide: bool) -> None:
+    """With a reserved feature that matters its prior is wide; with one that doesn't, narrow."""
+    task = RankerTask(
+        features=(Feature.BASE, Feature.CONTENT, Feature.LIFT_NEW),
+        weights=(2.0, 0.0, 0.0),
+        candidates=9,
+        baskets=1,
+    )
+    curvature = np.diag([300.0, 200.0, 200.0])
+    gradient = curvature @ np.array([0.0, moved, -moved])
+    values = packed(gradient, curvature)
+    found = finish(task, values, noise_stddev=4.0, catalogue=CATALOGUE).weights[1:]
+    narrow = step(gradient, curvature, np.array([SPREAD, *[RESERVES[0]] * 2]), noise_stddev=4.0)[0]
+    assert (np.abs(found) > 1.05 * np.abs(narrow[1:])).all() == wide
 
 
 @given(
