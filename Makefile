@@ -32,8 +32,8 @@ contracts: $(TEST_STAMP)
 	$(BIN)/lint-imports
 
 tests: system-packages $(TEST_STAMP)
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/browser
-	$(BIN)/pytest tests/browser # apart: Playwright keeps an event loop running in its thread
+	scripts/in-memory $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --ignore tests/browser
+	scripts/in-memory $(BIN)/pytest tests/browser # apart: Playwright keeps an event loop running in its thread
 
 # Each family of parsers for this many seconds; what was learned is kept for the next time.
 FUZZ_SECONDS ?= 30
