@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError
 from crypto.keyholder.log.points import PersistPoint
 from crypto.manifest import context_of
@@ -17,10 +18,11 @@ from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord
 from server import journal, planning
+from server.cohort import Member, in_turn
 from server.ledger import Ledger
 from server.planning import Spot
 from server.registry import Registry
-from tests.conformance.clients import manifest_of
+from tests.conformance.clients import Client, manifest_of
 from tests.conformance.holders import NUMBERS, CrashError, Holder
 from tests.conformance.rounds import MakeWorld, World
 
@@ -175,13 +177,26 @@ class TestKeyHolder:
         banded = replace(run, bands=2, separation=2)
         names = [f"{round_id}-{number}" for number in range(3)]
         places = [Spot(run=round_id, number=number) for number in range(3)]
-        voted.check(voted.run(names[0], plan=banded, spot=places[0]))
+        turns = [turn(voted, place, banded) for place in places]
+        voted.check(voted.run(names[0], turns[0], plan=banded, spot=places[0]), turns[0])
         voted.holders[2].crashes_at(PersistPoint.NOISE)
         with pytest.raises(RoundError, match="2 of 3 key holders took part in adding noise"):
-            voted.run(names[1], plan=banded, spot=places[1])
+            voted.run(names[1], turns[1], plan=banded, spot=places[1])
         voted.holders[2].start()
-        for name, place in zip(names[1:], places[1:], strict=True):
-            voted.check(voted.run(name, plan=banded, spot=place))
+        for name, cohort, place in zip(names[1:], turns[1:], places[1:], strict=True):
+            voted.check(voted.run(name, cohort, plan=banded, spot=place), cohort)
+
+
+def turn(world: World, place: Spot, made: PrivacyPlan) -> list[Client]:
+    """Clients whose turn a round of a run is, as many as it needs: others come till there are."""
+    found = list(world.clients)
+    while True:
+        members = [Member(node=0, client=each.id, kind="device") for each in found]
+        separation = made.separation
+        whose = in_turn(members, run=place.run, number=place.number, separation=separation)
+        if len(whose) >= made.min_clients:
+            return [each for each in found if each.id in {member.client for member in whose}]
+        found.append(world.client())
 
 
 class Power:
