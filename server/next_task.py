@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.factors import FactorsArtefact, FactorsTask
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import MEASURING, TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
 from consent.tasks.ranker import RankerArtefact, RankerTask
 from consent.tasks.task import Task
 from crypto.errors import PlanError
-from server.artefacts import evaluation, fairness, item_item, ranker
+from server.artefacts import evaluation, factors, fairness, item_item, ranker
 from server.schedule import TrainingPlan
 
 
@@ -44,14 +45,11 @@ def next_task(
             return RecentPopularityTask(items=len(catalogue), baskets=plan.recent_baskets)
         case TaskName.ITEM_ITEM:
             return _item_item(plan, releases)
+        case TaskName.FACTORS:
+            return _factors(plan, catalogue, releases, previous)
         case TaskName.RANKER:
             return _ranker(catalogue, releases, previous)
-    inputs = [each for task, each in releases.items() if task not in MEASURING]
-    if not inputs:
-        raise PlanError(f"{name} measures what was released; put other tasks before it.")
-    if name is TaskName.EVALUATION:
-        return evaluation.plan_task(catalogue, inputs)
-    return fairness.plan_task(catalogue, inputs, schema=plan.groups)
+    return _measuring(name, plan, catalogue, releases)
 
 
 def _item_item(plan: TrainingPlan, releases: Mapping[TaskName, Artefact]) -> ItemItemTask:
@@ -63,6 +61,28 @@ def _item_item(plan: TrainingPlan, releases: Mapping[TaskName, Artefact]) -> Ite
         )
     withheld = ranker.BASKETS if TaskName.RANKER in plan.weights else 0
     return item_item.plan_task(source, listed=plan.item_item_items, withheld=withheld)
+
+
+def _factors(
+    plan: TrainingPlan,
+    catalogue: Catalogue,
+    releases: Mapping[TaskName, Artefact],
+    previous: Artefact | None,
+) -> FactorsTask:
+    source = releases.get(TaskName.POPULARITY)
+    if not isinstance(source, PopularityArtefact):
+        raise PlanError(
+            "factors takes its item list and weights from a popularity release; put popularity "
+            "before it in the plan."
+        )
+    return factors.plan_task(
+        source,
+        catalogue,
+        listed=plan.item_item_items,
+        withheld=ranker.BASKETS if TaskName.RANKER in plan.weights else 0,
+        released=releases,
+        previous=previous if isinstance(previous, FactorsArtefact) else None,
+    )
 
 
 def _ranker(
@@ -77,3 +97,14 @@ def _ranker(
         inputs=evaluation.input_hashes(inputs),
         previous=previous if isinstance(previous, RankerArtefact) else None,
     )
+
+
+def _measuring(
+    name: TaskName, plan: TrainingPlan, catalogue: Catalogue, releases: Mapping[TaskName, Artefact]
+) -> Task:
+    inputs = [each for task, each in releases.items() if task not in MEASURING]
+    if not inputs:
+        raise PlanError(f"{name} measures what was released; put other tasks before it.")
+    if name is TaskName.EVALUATION:
+        return evaluation.plan_task(catalogue, inputs)
+    return fairness.plan_task(catalogue, inputs, schema=plan.groups)

@@ -16,6 +16,7 @@ _WHY: Final = {
         "what is bought now moves a list most after her own habit, and few baskets say it"
     ),
     TaskName.ITEM_ITEM: "its signal is spread over very many pairs, so it stands the least noise",
+    TaskName.FACTORS: "a few tastes of each listed item, sharper with every round",
     TaskName.RANKER: "few weights, each felt in every list",
     TaskName.EVALUATION: "a few figures over everybody, each with its interval",
     TaskName.FAIRNESS: "groups are small, so their figures stand little noise",

@@ -17,7 +17,7 @@ from server.planning import ONLY, Spot
 
 MAX_ROUNDS: Final = 1000
 # Tasks whose rounds carry on from what the round before released.
-CARRYING: Final = frozenset({TaskName.RANKER})
+CARRYING: Final = frozenset({TaskName.FACTORS, TaskName.RANKER})
 
 
 @dataclass(frozen=True, kw_only=True)

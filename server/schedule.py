@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from consent.tasks.evaluation import MAX_SKETCH, EvaluationTask
+from consent.tasks.factors import dimension as factors_dimension
 from consent.tasks.fairness import FairnessTask
 from consent.tasks.groups import DEFAULT_SCHEMA, GroupSchema
 from consent.tasks.names import TaskName
@@ -19,7 +20,7 @@ from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError, PlanError
 from crypto.sums.schemes import Scheme
 from crypto.wire import get_float, get_int
-from server.artefacts import ranker
+from server.artefacts import factors, ranker
 from server.artefacts.signal import item_item_verdict
 from server.reasons import reasons
 from server.runs import Run, cost
@@ -48,7 +49,7 @@ class TrainingPlan:
         runs: tasks that are made in several rounds, and how; all others have one. A task's share
             covers its rounds together.
         recent_baskets: how many last baskets ``recent-popularity`` counts.
-        item_item_items: length of the public list for ``item-item``.
+        item_item_items: length of the public list for ``item-item`` and ``factors``.
         groups: what ``group-fairness`` audits, as devices ask shoppers for it.
         min_clients, max_clients, max_shoppers, max_colluders: see ``PrivacyPlan``.
         expected_shoppers: how many will probably take part; judges whether a task is worth it.
@@ -186,6 +187,8 @@ def _dimension(name: TaskName, plan: TrainingPlan, *, items: int, listed: int) -
             return items
         case TaskName.ITEM_ITEM:
             return listed * (listed - 1) // 2
+        case TaskName.FACTORS:
+            return factors_dimension(listed, min(factors.WIDTH, listed))
         case TaskName.RANKER:
             features = tuple(each for each in Feature if each not in ranker.CONTEXT)
             return RankerTask(features=features, weights=(), candidates=2, baskets=1).dimension

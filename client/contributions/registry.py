@@ -5,6 +5,7 @@ from typing import Any
 
 from client.contributions import (
     evaluation,
+    factors,
     fairness,
     item_item,
     popularity,
@@ -33,6 +34,7 @@ CONTRIBUTIONS: Mapping[TaskName, Callable[[Any, Inputs], FloatArray]] = {
     TaskName.POPULARITY: _of_history(popularity.contribution),
     TaskName.RECENT_POPULARITY: _of_history(recent_popularity.contribution),
     TaskName.ITEM_ITEM: _of_history(item_item.contribution),
+    TaskName.FACTORS: _of_history(factors.contribution),
     TaskName.RANKER: ranker.contribution,
     TaskName.EVALUATION: evaluation.contribution,
     TaskName.FAIRNESS: fairness.contribution,

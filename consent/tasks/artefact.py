@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consent.tasks.evaluation import EvaluationArtefact
+from consent.tasks.factors import FactorsArtefact
 from consent.tasks.fairness import FairnessArtefact
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
@@ -17,13 +18,19 @@ from crypto.errors import WireError
 from crypto.wire import canonical, get_str, parse_object
 
 Artefact = (
-    PopularityArtefact | ItemItemArtefact | RankerArtefact | EvaluationArtefact | FairnessArtefact
+    PopularityArtefact
+    | ItemItemArtefact
+    | FactorsArtefact
+    | RankerArtefact
+    | EvaluationArtefact
+    | FairnessArtefact
 )
 
 _PARSERS: Mapping[str, Callable[[dict[str, Any]], Artefact]] = {
     TaskName.POPULARITY: PopularityArtefact.parse,
     TaskName.RECENT_POPULARITY: PopularityArtefact.parse,
     TaskName.ITEM_ITEM: ItemItemArtefact.parse,
+    TaskName.FACTORS: FactorsArtefact.parse,
     TaskName.RANKER: RankerArtefact.parse,
     TaskName.EVALUATION: EvaluationArtefact.parse,
     TaskName.FAIRNESS: FairnessArtefact.parse,

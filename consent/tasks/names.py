@@ -12,6 +12,7 @@ class TaskName(StrEnum):
     POPULARITY = "popularity"
     RECENT_POPULARITY = "recent-popularity"
     ITEM_ITEM = "item-item"
+    FACTORS = "factors"
     RANKER = "ranker"
     EVALUATION = "federated-evaluation"
     FAIRNESS = "group-fairness"

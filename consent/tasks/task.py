@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consent.tasks.evaluation import EvaluationTask
+from consent.tasks.factors import FactorsTask
 from consent.tasks.fairness import FairnessTask
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
@@ -21,6 +22,7 @@ Task = (
     PopularityTask
     | RecentPopularityTask
     | ItemItemTask
+    | FactorsTask
     | RankerTask
     | EvaluationTask
     | FairnessTask
@@ -30,6 +32,7 @@ _PARSERS: Mapping[str, Callable[[dict[str, Any]], Task]] = {
     TaskName.POPULARITY: PopularityTask.parse,
     TaskName.RECENT_POPULARITY: RecentPopularityTask.parse,
     TaskName.ITEM_ITEM: ItemItemTask.parse,
+    TaskName.FACTORS: FactorsTask.parse,
     TaskName.RANKER: RankerTask.parse,
     TaskName.EVALUATION: EvaluationTask.parse,
     TaskName.FAIRNESS: FairnessTask.parse,

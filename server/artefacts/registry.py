@@ -10,12 +10,13 @@ from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import TaskName
 from consent.tasks.task import Task
-from server.artefacts import evaluation, fairness, item_item, popularity, ranker
+from server.artefacts import evaluation, factors, fairness, item_item, popularity, ranker
 
 FINISHES: Mapping[TaskName, Callable[..., Any]] = {
     TaskName.POPULARITY: popularity.finish,
     TaskName.RECENT_POPULARITY: popularity.finish,
     TaskName.ITEM_ITEM: item_item.finish,
+    TaskName.FACTORS: factors.finish,
     TaskName.RANKER: ranker.finish,
     TaskName.EVALUATION: evaluation.finish,
     TaskName.FAIRNESS: fairness.finish,

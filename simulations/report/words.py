@@ -36,6 +36,7 @@ PARTS = {
 }
 TASKS = {
     "item-item": "item-item",
+    "factors": "tastes that many share",
     "federated-evaluation": "quality, measured on devices",
     "group-fairness": "fairness between groups",
 }

@@ -19,6 +19,7 @@ from consent.purpose import Category, Cell, Decision, Purpose
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import SENSITIVE, Catalogue
 from consent.tasks.evaluation import EvaluationTask
+from consent.tasks.factors import FactorsTask
 from consent.tasks.fairness import FairnessTask
 from consent.tasks.groups import DEFAULT_SCHEMA
 from consent.tasks.item_item import ItemItemTask
@@ -52,6 +53,16 @@ TASKS: dict[TaskName, Task] = {
     TaskName.POPULARITY: PopularityTask(items=6),
     TaskName.RECENT_POPULARITY: RecentPopularityTask(items=6, baskets=2),
     TaskName.ITEM_ITEM: ItemItemTask(indices=tuple(range(6)), weights=EVEN, mean=(0.0,) * 6),
+    TaskName.FACTORS: FactorsTask(
+        indices=tuple(range(6)),
+        weights=EVEN,
+        mean=(0.0,) * 6,
+        places=tuple(np.linspace(-1.0, 1.0, 12).tolist()),
+        width=2,
+        ridge=0.1,
+        unseen=0.5,
+        length=0.05,
+    ),
     TaskName.RANKER: RankerTask(
         features=(Feature.BASE, Feature.LAST_BASKET), weights=(1.0, 0.5), candidates=6, baskets=1
     ),

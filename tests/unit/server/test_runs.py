@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from consent.tasks.artefact import encode_artefact
+from consent.tasks.factors import FactorsArtefact, FactorsTask
 from consent.tasks.inputs import hash_of
 from consent.tasks.names import TaskName
 from consent.tasks.ranker import RankerArtefact, RankerTask
+from consent.tasks.task import parse_task
 from crypto.dp.accounting import epsilon
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import CohortTooSmallError, InvalidInputError, PlanError, RoundError
 from crypto.manifest import Manifest
 from crypto.round_times import VOTING_GRACE_S
 from crypto.sums.schemes import Scheme
+from crypto.wire import parse_object
 from server.cohort import Member, in_turn
 from server.conductor import run_round
 from server.keyholders import HolderEndpoint
@@ -25,7 +28,7 @@ from server.next_task import next_task
 from server.planning import Spot
 from server.registry import Release
 from server.runs import Run, cost, round_id_of, spot_of
-from server.schedule import TrainingPlan
+from server.schedule import TrainingPlan, fitted_to
 from tests.unit.client.stage import CATALOGUE, TASK
 from tests.unit.crypto.samples import plan as sample_plan
 from tests.unit.server.stage import Scene, away_from
@@ -230,8 +233,49 @@ class TestNextTask:
         assert second.weights == tuple(learned.weights.tolist())
         assert replace(second, weights=first.weights) == first
 
+    def test_two_rounds_of_factors_each_sealed_and_the_second_from_the_first(
+        self, voted: Scene
+    ) -> None:
+        released = {TaskName.POPULARITY: voted.run().artefact}
+        made: list[Release] = []
+        for number in range(2):
+            previous = made[-1].artefact if made else None
+            task = next_task(TaskName.FACTORS, self.PLAN, CATALOGUE, released, previous)
+            plan = fitted_to(replace(voted.plan, rounds=2), task.dimension)
+            made.append(
+                run_round(
+                    voted.grid(),
+                    voted.members,
+                    task,
+                    plan,
+                    voted.federation,
+                    round_id=round_id_of("march", TaskName.FACTORS, plan, number),
+                    spot=spot_of("march", plan, number),
+                )
+            )
+        first, second = (each.artefact for each in made)
+        assert isinstance(first, FactorsArtefact)
+        assert isinstance(second, FactorsArtefact)
+        began = []
+        for each in made:
+            manifest = parse_object(each.manifest.body, what="manifest")
+            began.append(parse_task(manifest["task"], manifest["parameters"]))
+        assert isinstance(began[1], FactorsTask)
+        assert began[0] == next_task(TaskName.FACTORS, self.PLAN, CATALOGUE, released)
+        alive = first.factors.any(axis=0)
+        assert began[1].factors[:, : alive.sum()].tolist() == first.factors[:, alive].tolist()
+        assert second.factors.shape == first.factors.shape
+        assert [each.record["number"] for each in made] == [0, 1]
+
     @pytest.mark.parametrize(
-        "name", [TaskName.ITEM_ITEM, TaskName.RANKER, TaskName.EVALUATION, TaskName.FAIRNESS]
+        "name",
+        [
+            TaskName.ITEM_ITEM,
+            TaskName.FACTORS,
+            TaskName.RANKER,
+            TaskName.EVALUATION,
+            TaskName.FAIRNESS,
+        ],
     )
     def test_what_builds_on_nothing_is_refused(self, name: TaskName) -> None:
         with pytest.raises(PlanError, match=r"put .*before it"):
