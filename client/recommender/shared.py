@@ -11,8 +11,10 @@ import numpy.typing as npt
 from client.contributions.history import FloatArray, IndexArray
 from client.recommender.content import ContentKernel
 from client.recommender.settings import Settings
+from client.recommender.tastes import pairs_of
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.factors import FactorsArtefact
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
@@ -59,11 +61,16 @@ class Shared:
     def of(
         cls, catalogue: Catalogue, artefacts: Iterable[Artefact], settings: Settings | None = None
     ) -> Self:
-        """From whatever artefacts were released, in any order; others than these are no input."""
+        """From whatever artefacts were released, in any order; others than these are no input.
+
+        Factors stand in for item-item where that was not released.
+        """
         found = {artefact.task: artefact for artefact in artefacts}
         popularity = found.get(TaskName.POPULARITY)
         recent = found.get(TaskName.RECENT_POPULARITY)
-        item_item = found.get(TaskName.ITEM_ITEM)
+        item_item, factors = found.get(TaskName.ITEM_ITEM), found.get(TaskName.FACTORS)
+        if item_item is None and isinstance(factors, FactorsArtefact):
+            item_item = pairs_of(factors)
         ranker = found.get(TaskName.RANKER)
         return cls(
             catalogue=catalogue,

@@ -22,6 +22,7 @@ import numpy as np
 
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.factors import FactorsArtefact
 from consent.tasks.item_item import ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.parameters import FloatArray
@@ -75,9 +76,8 @@ def plan_task(
         previous: the round before, whose weights this one starts from.
     """
     found = {artefact.task: artefact for artefact in artefacts}
-    item_item = found.get(TaskName.ITEM_ITEM)
     empty = set() if moments else set(CONTEXT)
-    if not isinstance(item_item, ItemItemArtefact) or not item_item.directions:
+    if not _speaks(found.get(TaskName.ITEM_ITEM, found.get(TaskName.FACTORS))):
         empty |= LIFTS
     if not {TaskName.POPULARITY, TaskName.RECENT_POPULARITY} <= found.keys():
         empty |= SEASONS
@@ -95,6 +95,13 @@ def plan_task(
         moments=moments,
         inputs=inputs,
     )
+
+
+def _speaks(pairs: Artefact | None) -> bool:
+    """Whether anything in it is above the noise; factors stand in for item-item on devices."""
+    if isinstance(pairs, FactorsArtefact):
+        return bool(pairs.factors.any())
+    return isinstance(pairs, ItemItemArtefact) and pairs.directions > 0
 
 
 def finish(

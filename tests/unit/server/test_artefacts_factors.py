@@ -21,6 +21,7 @@ from consent.tasks.popularity import PopularityArtefact
 from consent.tasks.task import parse_task
 from crypto.errors import InvalidInputError, WireError
 from crypto.wire import canonical, parse_object
+from server.artefacts import ranker
 from server.artefacts.factors import RIDGE, begun, denoised, finish, plan_task
 
 ITEMS = 30
@@ -270,3 +271,10 @@ def test_an_artefact_out_of_bounds_is_refused(field: str, value: object) -> None
     body = parse_object(encode_artefact(made), what="artefact")
     with pytest.raises(WireError):
         decode_artefact(canonical(body | {field: value}))
+
+
+def test_a_ranker_weighs_what_goes_together_where_factors_are_released_for_it() -> None:
+    made = finish(planned(), total(planned()), noise_stddev=0.0, catalogue=PLAIN)
+    hidden = replace(made, factors=np.zeros((ITEMS, 2)))
+    assert set(ranker.plan_task([POPULARITY, made], PLAIN).features) >= ranker.LIFTS
+    assert not set(ranker.plan_task([POPULARITY, hidden], PLAIN).features) & ranker.LIFTS
