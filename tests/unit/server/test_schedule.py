@@ -219,6 +219,17 @@ class TestRounds:
         assert 0.85 * epsilon < exact(mu, 1e-6) <= epsilon
         assert [plan.rounds for plan in made.values()] == [1, 1, rounds]
 
+    def test_factors_are_as_long_as_their_items_and_tastes(self) -> None:
+        shares = {TaskName.POPULARITY: 0.5, TaskName.FACTORS: 0.5}
+        made = training(runs={TaskName.FACTORS: Run(rounds=2)}, weights=shares)
+        assert TrainingPlan.from_json(json.loads(json.dumps(made.to_json()))) == made
+        planned = schedule(made, items=300)
+        assert planned.plans[TaskName.FACTORS].dimension == 32 * 16 + 16 * 17 // 2
+        assert planned.plans[TaskName.FACTORS].rounds == 2
+        assert "tastes" in planned.reasons[TaskName.FACTORS]
+        narrow = schedule(made, items=10).plans[TaskName.FACTORS]
+        assert narrow.dimension == 10 * 10 + 10 * 11 // 2
+
     @pytest.mark.parametrize("rounds", [1, 2, 3, 7])
     def test_a_tasks_share_covers_its_rounds(self, rounds: int) -> None:
         runs = {TaskName.RANKER: Run(rounds=rounds)}
