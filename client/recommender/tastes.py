@@ -1,5 +1,7 @@
 """Factors on the device: what her items say of others, where a round of factors said it."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from consent.tasks.factors import FactorsArtefact
@@ -9,6 +11,8 @@ from consent.tasks.item_item import ItemItemArtefact
 LEAST_REMAINDER = 0.05
 
 
+# A store asks for the same ones on behalf of each of its shoppers.
+@lru_cache(maxsize=2)
 def pairs_of(released: FactorsArtefact) -> ItemItemArtefact:
     """The item-item model that places are worth.
 

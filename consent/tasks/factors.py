@@ -95,7 +95,7 @@ class FactorsTask:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FactorsArtefact:
     """Where items lie.
 
