@@ -54,13 +54,15 @@ class Privacy:
 class Tasks:
     """Shares of the budget; 0 leaves a task out. ``force_item_item`` overrides the signal test.
 
-    ``ranker`` covers all of its ``ranker_rounds``. ``evaluation`` and ``fairness`` measure, on
-    devices, what the tasks before them released.
+    ``ranker`` covers all of its ``ranker_rounds``, ``factors`` all of its ``factors_rounds``.
+    ``evaluation`` and ``fairness`` measure, on devices, what the tasks before them released.
     """
 
     popularity: float = 0.15
     recent_popularity: float = 0.30
     item_item: float = 0.55
+    factors: float = 0.0
+    factors_rounds: int = 2
     ranker: float = 0.0
     ranker_rounds: int = 1
     recent_baskets: int = 3

@@ -296,15 +296,17 @@ def training_plan(scenario: Scenario, *, clients: int, shoppers: int) -> Trainin
         TaskName.POPULARITY: tasks.popularity,
         TaskName.RECENT_POPULARITY: tasks.recent_popularity,
         TaskName.ITEM_ITEM: tasks.item_item,
+        TaskName.FACTORS: tasks.factors,
         TaskName.RANKER: tasks.ranker,
         TaskName.EVALUATION: tasks.evaluation,
         TaskName.FAIRNESS: tasks.fairness,
     }
+    rounds = {TaskName.FACTORS: tasks.factors_rounds, TaskName.RANKER: tasks.ranker_rounds}
     return TrainingPlan(
         epsilon=privacy.epsilon if privacy.enabled else None,
         delta=privacy.delta,
         weights={name: weight for name, weight in weights.items() if weight > 0},
-        runs={TaskName.RANKER: Run(rounds=tasks.ranker_rounds)} if tasks.ranker > 0 else {},
+        runs={name: Run(rounds=many) for name, many in rounds.items() if weights[name] > 0},
         recent_baskets=tasks.recent_baskets,
         item_item_items=tasks.item_item_items,
         min_clients=minimum,

@@ -14,6 +14,7 @@ from consent.events import Events
 from consent.purpose import Category, Purpose
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.factors import FactorsTask
 from consent.tasks.item_item import ItemItemTask
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityTask, RecentPopularityTask
@@ -54,6 +55,9 @@ def plain_contribution(
         case ItemItemTask():
             before = baskets[: len(baskets) - task.withheld]
             return _pairs(task, _counts(before or baskets, catalogue))
+        case FactorsTask():
+            before = baskets[: len(baskets) - task.withheld]
+            return _factors(task, _counts(before or baskets, catalogue))
         case RankerTask():
             return ranker.contribution(task, _inputs(population, shopper, released))
     raise NotImplementedError(task.name)
@@ -71,10 +75,31 @@ def _inputs(population: Population, shopper: str, released: Released) -> Inputs:
     return Inputs(history=History.of(events, catalogue), catalogue=catalogue, artefacts=released)
 
 
-def _pairs(task: ItemItemTask, counts: Vector) -> Vector:
+def _factors(task: FactorsTask, counts: Vector) -> Vector:
+    """Her place by least squares over the items' rows and the ridge's, not by normal equations."""
+    z, items, size = _direction(task, counts), task.factors, task.width
+    root = np.sqrt(np.where(counts[list(task.indices)] > 0, 1.0, task.unseen))
+    held = np.sqrt(task.ridge) * np.eye(size)
+    rows, wanted = np.vstack([root[:, None] * items, held]), np.append(root * z, np.zeros(size))
+    place = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    gradient = np.outer(root**2 * (z - items @ place), place)
+    bend = [
+        place[i] * place[j] * (1.0 if i == j else np.sqrt(2.0))
+        for i in range(size)
+        for j in range(i, size)
+    ]
+    whole = np.append(gradient.ravel(), bend)
+    return whole / max(float(np.sqrt(np.sum(whole**2))), task.length)
+
+
+def _direction(task: ItemItemTask | FactorsTask, counts: Vector) -> Vector:
     mean = np.array(task.mean)
     profile = _unit(np.sqrt(counts[list(task.indices)]) * np.array(task.weights))
-    z = _unit(profile - (profile @ mean) * mean)
+    return _unit(profile - (profile @ mean) * mean)
+
+
+def _pairs(task: ItemItemTask, counts: Vector) -> Vector:
+    z = _direction(task, counts)
     gram = np.outer(z, z)
     size = len(z)
     upper = [gram[i, j] for i in range(size) for j in range(i + 1, size)]
