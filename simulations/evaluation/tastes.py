@@ -1,10 +1,10 @@
 """Measure factors beside item-item, on validation, with the same share of the same budget.
 
-    python -m simulations.evaluation.tastes [complete-journey | ratings] [EPSILON]
+    python -m simulations.evaluation.tastes complete-journey|ratings [EPSILON|none] [ranker]
 
-Popularity and recent popularity are released once and shared by both; with item-item or factors,
-which take its share, a ranker is learned (Complete Journey) or the closed form is left to itself
-(made-up ratings, with drawn negatives). Without an epsilon there is no noise.
+Popularity and recent popularity are released once and shared by both; factors take the share of
+item-item. The closed form makes the lists, or a ranker that is learned for each, with its own share
+(factors of two rounds only: that takes minutes). Made-up ratings have drawn negatives.
 """
 
 import sys
@@ -89,15 +89,15 @@ def _summed(
     return finish(task, values, noise_stddev=stddev, catalogue=fold.training.catalogue)
 
 
-def next_basket() -> tuple[Fold, Measure, frozenset[TaskName]]:
+def next_basket() -> tuple[Fold, Measure]:
     """Complete Journey's validation fold."""
     from simulations.population.complete_journey import load_complete_journey  # noqa: PLC0415
 
     fold = split(load_complete_journey()).validation
-    return fold, lambda held: measure(on_device(held.values())(fold), fold), ALL_TASKS
+    return fold, lambda held: measure(on_device(held.values())(fold), fold)
 
 
-def ratings(raters: int = 6040, items: int = 3706) -> tuple[Fold, Measure, frozenset[TaskName]]:
+def ratings(raters: int = 6040, items: int = 3706) -> tuple[Fold, Measure]:
     """Made-up ratings, leave one out, every fourth rater."""
     parts = LeaveOneOut(population=made_up_ratings(raters, items))
     drawn = drawn_negatives(parts, rng=np.random.default_rng(1))
@@ -108,17 +108,21 @@ def ratings(raters: int = 6040, items: int = 3706) -> tuple[Fold, Measure, froze
     def measured(held: Released) -> Mapping[str, FloatArray]:
         return measure_ranks(on_device(held.values())(fold), fold, negatives=given)
 
-    return fold, measured, INPUTS
+    return fold, measured
 
 
 def main(arguments: list[str]) -> None:
     """Print a line for each contender: means, then its paired difference to item-item."""
     name = arguments[0] if arguments else "complete-journey"
-    fold, measured, tasks = ratings() if name == "ratings" else next_basket()
+    fold, measured = ratings() if name == "ratings" else next_basket()
+    tasks = ALL_TASKS if "ranker" in arguments else INPUTS
+    rounds = ROUNDS[1:2] if "ranker" in arguments else ROUNDS
     columns = ("hr@10", "ndcg@10") if name == "ratings" else ("ndcg@10", "ndcg_new@10")
-    noise = Noise.of(float(arguments[1]), tasks=tasks) if arguments[1:] else Noise.none(tasks)
+    budget = arguments[1] if arguments[1:] else "none"
+    noise = Noise.none(tasks) if budget == "none" else Noise.of(float(budget), tasks=tasks)
     reference: Mapping[str, FloatArray] = {}
-    for contender, held in contenders(fold, noise, rng=np.random.default_rng(0)).items():
+    rng = np.random.default_rng(0)
+    for contender, held in contenders(fold, noise, rng=rng, rounds=rounds).items():
         values = measured(held)
         reference = reference or values
         for column in columns:

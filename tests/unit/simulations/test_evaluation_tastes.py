@@ -43,7 +43,7 @@ def test_made_up_ratings_are_measured_against_drawn_negatives(
 ) -> None:
     real = tastes.ratings
     monkeypatch.setattr(tastes, "ratings", lambda: real(40, 300))
-    monkeypatch.setattr(tastes.contenders, "__kwdefaults__", {"rounds": (1,)})
+    monkeypatch.setattr(tastes, "ROUNDS", (1,))
     tastes.main(["ratings"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [
