@@ -98,21 +98,27 @@ def test_without_a_coordinator_token_nothing_is_sent(stage: Stage) -> None:
         stage.client.eligible(TASK, [])
 
 
+# What is given for these is asked before a contribution; the rest stays with a shopper's device.
+OF_TASKS = {Purpose.TRAIN, Purpose.MEASUREMENT, Purpose.FAIRNESS}
+
+
 def test_what_checks_read_is_what_the_cells_say(stage: Stage) -> None:
     """A shopper's row repeats her cells, whichever way they changed."""
     browsing = Cell(Purpose.TRAIN, Category.BROWSING)
+    fairness = Cell(Purpose.FAIRNESS, Category.DEVICE)
     every = {
         **GIVE,
         browsing: Decision.GIVEN,
-        Cell(Purpose.FAIRNESS, Category.DEVICE): Decision.GIVEN,
+        fairness: Decision.GIVEN,
+        Cell(Purpose.PERSONALISE, Category.DEVICE): Decision.GIVEN,
     }
     kept, ended, silent = (stage.device(decisions=d) for d in (every, every, {}))
-    assert repeated(stage, kept) == ({TRAIN_PURCHASES, browsing}, True)
+    assert repeated(stage, kept) == ({TRAIN_PURCHASES, browsing, fairness}, True)
     assert repeated(stage, silent) == (set(), False)
     stage.decide(ended, {browsing: Decision.WITHDRAWN})
-    assert repeated(stage, ended) == ({TRAIN_PURCHASES}, True)
+    assert repeated(stage, ended) == ({TRAIN_PURCHASES, fairness}, True)
     stage.publish("2099-01", touches=[Purpose.TRAIN])
-    assert repeated(stage, kept) == (set(), True)
+    assert repeated(stage, kept) == ({fairness}, True)
     stage.clock.now += (stage.settings.validity_days + 1) * 86_400
     write_expiries(stage.context)
     assert repeated(stage, kept) == repeated(stage, ended) == (set(), False)
@@ -126,7 +132,7 @@ def repeated(stage: Stage, device: Device) -> tuple[set[Cell], bool]:
         cells = ShopperRepository(session).consent(row)
     live = {cell for cell, state in cells.cells.items() if state in LIVE_STATES}
     named = {Cell(*map_cell(name)) for name in row.given.split(",") if name}
-    assert named == {cell for cell in live if cell.purpose is Purpose.TRAIN}
+    assert named == {cell for cell in live if cell.purpose in OF_TASKS}
     assert row.ends_at == min((cells.ends[cell] for cell in live), default=None)
     return named, row.ends_at is not None
 
