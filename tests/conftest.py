@@ -1,14 +1,19 @@
-"""The two databases of the consent service, for every test that has one."""
+"""The two databases of the consent service, for every test that has one; no test is timed."""
 
 import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from tests.postgres import FAST, VARIABLE, Postgres, own_server, text
 
 NewDatabase = Callable[[], str | None]
+
+# How long an example takes says what else the machine does, not whether it is right.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
