@@ -120,6 +120,25 @@ def test_the_figures_of_the_readme_are_those_of_the_recorded_run() -> None:
         ]
 
 
+def test_what_privacy_costs_is_what_the_recorded_evaluation_says() -> None:
+    record = json.loads((ROOT / "benchmarks" / "evaluation.json").read_text())
+    told = (ROOT / "README.md").read_text()
+    (compared,) = record["comparisons"].values()
+    for budget, rival in (
+        ("fedcart, epsilon 1", "LightGBM LambdaRank"),
+        ("fedcart, epsilon 4", "LightGBM LambdaRank"),
+        ("fedcart, epsilon 1", "TIFU-KNN"),
+    ):
+        (one,) = (
+            each
+            for each in compared
+            if (each["first"], each["second"], each["metric"]) == (budget, rival, "ndcg@10")
+        )
+        low, high = (100 * end for end in one["relative_ci"])
+        assert f"{100 * one['relative']:+.2f} % (" in told
+        assert f"{low:+.2f} to {high:+.2f})" in told
+
+
 def test_the_benchmark_table_is_the_recorded_one() -> None:
     text = (ROOT / "benchmarks" / "README.md").read_text()
     lines = (ROOT / "benchmarks" / "sums.jsonl").read_text().splitlines()
