@@ -7,11 +7,10 @@ and under their noise; the task's ``not_before`` rules that out (see ``consent.t
 
 import numpy as np
 
-from client.contributions.foretold import Foretold, foretell
+from client.contributions.foretold import Foretold, foretold_for
 from client.contributions.history import FloatArray, IndexArray
 from client.contributions.inputs import Inputs
 from consent.tasks.evaluation import MEASURES, SKETCH_SHARE, EvaluationTask
-from crypto.errors import InvalidInputError
 
 # A public odd constant that scatters neighbouring items over the sketch's buckets.
 _SCATTER = 2_654_435_761
@@ -27,19 +26,7 @@ def contribution(task: EvaluationTask, inputs: Inputs) -> FloatArray:
     Raises:
         InvalidInputError: the task is over other items than the catalogue.
     """
-    if task.items != len(inputs.catalogue):
-        raise InvalidInputError(
-            f"The task is over {task.items} items and the catalogue has {len(inputs.catalogue)}: "
-            "fetch the catalogue that the task's manifest names."
-        )
-    seen = foretell(
-        inputs.history,
-        inputs.catalogue,
-        inputs.artefacts.values(),
-        length=task.length,
-        least_baskets=task.least_baskets,
-        not_before=task.not_before,
-    )
+    seen = foretold_for(task, inputs)
     if seen is None:
         return np.zeros(task.dimension)
     return np.concatenate([_measures(seen), sketch(seen.listed, task)])

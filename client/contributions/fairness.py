@@ -7,7 +7,7 @@ so does everything where she stated nothing. What leaves is the vector, under th
 
 import numpy as np
 
-from client.contributions.foretold import Foretold, foretell
+from client.contributions.foretold import Foretold, check_items, foretold_for
 from client.contributions.history import FloatArray, History
 from client.contributions.inputs import Inputs
 from consent.tasks.catalogue import Catalogue
@@ -29,25 +29,14 @@ def contribution(task: FairnessTask, inputs: Inputs) -> FloatArray:
         InvalidInputError: the task is over other items than the catalogue, or no popularity was
             given to tell popular items from others.
     """
-    if task.items != len(inputs.catalogue):
-        raise InvalidInputError(
-            f"The task is over {task.items} items and the catalogue has {len(inputs.catalogue)}: "
-            "fetch the catalogue that the task's manifest names."
-        )
+    check_items(task, inputs)
     popularity = popularity_of(inputs)
     vector = np.zeros(task.dimension)
     starts = group_starts(task)
     stated = [starts[pair] for pair in inputs.groups.items() if pair in starts]
     if not stated:
         return vector
-    seen = foretell(
-        inputs.history,
-        inputs.catalogue,
-        inputs.artefacts.values(),
-        length=task.length,
-        least_baskets=task.least_baskets,
-        not_before=task.not_before,
-    )
+    seen = foretold_for(task, inputs)
     if seen is None:
         return vector
     block = task.scale * _block(seen, inputs.history, inputs.catalogue, popularity)

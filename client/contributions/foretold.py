@@ -18,9 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from client.contributions.history import FloatArray, History, IndexArray
+from client.contributions.inputs import Inputs
 from client.recommender.scores import Model
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
+from consent.tasks.evaluation import EvaluationTask
+from consent.tasks.fairness import FairnessTask
+from crypto.errors import InvalidInputError
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -68,6 +72,36 @@ class Foretold:
     def new_share(self) -> float:
         """Share of the list that she had not bought before; 0 of an empty list."""
         return float((~self.owned[self.listed]).mean()) if self.listed.size else 0.0
+
+
+def check_items(task: EvaluationTask | FairnessTask, inputs: Inputs) -> None:
+    """Refuse a task over other items than the catalogue.
+
+    Raises:
+        InvalidInputError: it is.
+    """
+    if task.items != len(inputs.catalogue):
+        raise InvalidInputError(
+            f"The task is over {task.items} items and the catalogue has {len(inputs.catalogue)}: "
+            "fetch the catalogue that the task's manifest names."
+        )
+
+
+def foretold_for(task: EvaluationTask | FairnessTask, inputs: Inputs) -> Foretold | None:
+    """``foretell`` as a task that measures asks for it.
+
+    Raises:
+        InvalidInputError: the task is over other items than the catalogue.
+    """
+    check_items(task, inputs)
+    return foretell(
+        inputs.history,
+        inputs.catalogue,
+        inputs.artefacts.values(),
+        length=task.length,
+        least_baskets=task.least_baskets,
+        not_before=task.not_before,
+    )
 
 
 def foretell(
