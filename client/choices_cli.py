@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.options_cli import HomeOption, JsonOption
+from client.options_cli import EveryOption, HomeOption, JsonOption
 from consent.purpose import Category, Cell, Decision, Purpose
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def forget(
 def sync(
     home: HomeOption,
     *,
-    every: Annotated[
-        float | None,
-        typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
-    ] = None,
+    every: EveryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out what you asked for elsewhere: stop, export, correct, erase. Then report it.

@@ -8,6 +8,13 @@ import typer
 
 from client import notice
 from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
+from client.options_cli import (
+    CatalogueOption,
+    ConsentKeyOption,
+    ConsentUrlOption,
+    CoordinatorKeyOption,
+    KeyHolderOption,
+)
 from consent.ages import AgeBand
 from consent.purpose import Category, Cell, Purpose
 from consent.tasks.names import TaskName
@@ -38,28 +45,11 @@ ShareSumOption = Annotated[
 
 def init(
     home: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for the device.")],
-    consent_url: Annotated[str, typer.Option(metavar="URL", help="The consent service.")],
-    consent_key: Annotated[
-        str, typer.Option(metavar="KEY", help="Its public key (base64url), to be pinned.")
-    ],
-    coordinator_key: Annotated[
-        str, typer.Option(metavar="KEY", help="The coordinator's public key, to be pinned.")
-    ],
-    key_holder: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A key holder's public.card; three times.",
-        ),
-    ],
-    catalogue: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="The retailer's public item list."
-        ),
-    ],
+    consent_url: ConsentUrlOption,
+    consent_key: ConsentKeyOption,
+    coordinator_key: CoordinatorKeyOption,
+    key_holder: KeyHolderOption,
+    catalogue: CatalogueOption,
     *,
     personalise: Annotated[
         bool, typer.Option("--personalise/--no-personalise", help=notice.PERSONALISE)

@@ -8,7 +8,15 @@ import typer
 
 from client import notice
 from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
-from client.options_cli import JsonOption
+from client.options_cli import (
+    CatalogueOption,
+    ConsentKeyOption,
+    ConsentUrlOption,
+    CoordinatorKeyOption,
+    EveryOption,
+    JsonOption,
+    KeyHolderOption,
+)
 from client.setup_cli import (
     EpsilonCapOption,
     ExperimentalOption,
@@ -46,10 +54,8 @@ def store() -> None:
 @app.command()
 def init(
     home: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for the store.")],
-    consent_url: Annotated[str, typer.Option(metavar="URL", help="The consent service.")],
-    consent_key: Annotated[
-        str, typer.Option(metavar="KEY", help="Its public key (base64url), to be pinned.")
-    ],
+    consent_url: ConsentUrlOption,
+    consent_key: ConsentKeyOption,
     consent_token_file: Annotated[
         Path,
         typer.Option(
@@ -60,24 +66,9 @@ def init(
             "mode 600.",
         ),
     ],
-    coordinator_key: Annotated[
-        str, typer.Option(metavar="KEY", help="The coordinator's public key, to be pinned.")
-    ],
-    key_holder: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A key holder's public.card; three times.",
-        ),
-    ],
-    catalogue: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="The retailer's public item list."
-        ),
-    ],
+    coordinator_key: CoordinatorKeyOption,
+    key_holder: KeyHolderOption,
+    catalogue: CatalogueOption,
     *,
     population: PopulationOption = "fedcart",
     n_floor: NFloorOption = N_FLOOR,
@@ -224,10 +215,7 @@ def status(home: HomeOption, *, as_json: JsonOption = False) -> None:
 def sync(
     home: HomeOption,
     *,
-    every: Annotated[
-        float | None,
-        typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
-    ] = None,
+    every: EveryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out what shoppers asked for: stop, export, correct, erase. Then report it."""
