@@ -147,7 +147,7 @@ def _lists(
     model = estimate(histories, town.catalogue, _noise(options), rng)
     return np.stack(
         [
-            device.listed(model, history, rng)
+            device.listed(model, history, town.sold, rng)
             for device, history in zip(devices, histories, strict=True)
         ]
     )

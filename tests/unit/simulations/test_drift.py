@@ -19,7 +19,7 @@ from simulations.drift.memory import Memory, estimate
 from simulations.drift.page import to_html
 from simulations.drift.policies import BEFORE, PLACES, Device, Policy
 from simulations.drift.study import LAST, Options, study
-from simulations.drift.town import WARM_UP, Habits, Town
+from simulations.drift.town import WARM_UP, Bools, Habits, Ints, Town
 from tests.unit.commands import fedcart
 
 SMALL = Habits(shoppers=16, items=70, categories=7)
@@ -107,11 +107,12 @@ def test_the_policies_differ_by_their_zone_alone() -> None:
         dict.fromkeys((TaskName.POPULARITY, TaskName.RECENT_POPULARITY), 0.0),
         np.random.default_rng(0),
     )
+    everything = np.ones(SMALL.items, dtype=bool)
     for history in histories:
         lists = {}
         for policy in (Policy.BEST, Policy.ZONE):
             device = Device(policy, zone=Zone(mean=6.0, most=4), breadth=Breadth.MUCH_MORE)
-            lists[policy] = device.listed(model, history, np.random.default_rng(1))
+            lists[policy] = device.listed(model, history, everything, np.random.default_rng(1))
         best, zoned = lists[Policy.BEST], lists[Policy.ZONE]
         assert best.size == zoned.size == PLACES
         np.testing.assert_array_equal(best[:BEFORE], zoned[:BEFORE])
@@ -119,7 +120,24 @@ def test_the_policies_differ_by_their_zone_alone() -> None:
         assert not history.counts[fresh].any()
         assert np.isin(zoned[BEFORE + 4 :], best).all()
         shut = Device(Policy.ZONE, zone=Zone(mean=6.0, most=4), breadth=Breadth.NONE)
-        np.testing.assert_array_equal(shut.listed(model, history, np.random.default_rng(1)), best)
+        again = shut.listed(model, history, everything, np.random.default_rng(1))
+        np.testing.assert_array_equal(again, best)
+
+
+def test_noise_puts_nothing_on_a_list_that_is_not_on_the_shelf(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def watched(listed: Ints, known: Bools, kind: Ints, sold: Bools) -> dict[str, float]:
+        seen.append((listed, sold))
+        return of_lists(listed, known, kind, sold)
+
+    monkeypatch.setattr("simulations.drift.study.of_lists", watched)
+    study(replace(OPTIONS, epsilon=0.5))
+    assert any(not sold.all() for _, sold in seen)
+    for listed, sold in seen:
+        assert sold[listed[listed >= 0]].all()
 
 
 def test_the_same_seed_is_the_same_study_and_noise_changes_it(record: dict[str, Any]) -> None:
