@@ -23,6 +23,7 @@ from server.artefacts.registry import finish
 from simulations.evaluation.measuring import OVERHEAD, noise_for
 from simulations.evaluation.protocol import Fold, Stage, split
 from simulations.evaluation.release import DELTA, gaussian_multiplier, release
+from simulations.fairness.story import LEAST_MEAN
 from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.sensitive import withheld
@@ -151,13 +152,14 @@ def bootstrap(
         if not values.size:
             continue
         times = rng.multinomial(values.size, np.full(values.size, 1 / values.size), size=resamples)
-        mean = (times @ values) / values.size
+        overall = max(float(values.mean()), LEAST_MEAN)
+        mean = np.maximum((times @ values) / values.size, LEAST_MEAN)
         for group in kept:
             member = (place == group).astype(np.float64)
             own = (times @ (member * values)) / np.maximum(times @ member, 1.0)
             found.setdefault(attribute, {})[groups[group]] = {
                 "shoppers": int(member.sum()),
-                "ratio": float(values[place == group].mean() / values.mean()),
+                "ratio": float(values[place == group].mean() / overall),
                 "ratio_ci": _percentiles(own / mean),
                 "gap": float(values[place == group].mean() - values.mean()),
                 "gap_ci": _percentiles(own - mean),
@@ -178,7 +180,7 @@ def outlook(task: FairnessTask, total: FloatArray, population: Population) -> li
         for epsilon in BUDGETS:
             grown = _finish(task, total * size / stated, _stddev(epsilon), population)
             gaps = {
-                f"{name}, {group}": finding.detectable / each.mean["ndcg"].value
+                f"{name}, {group}": finding.detectable / max(each.mean["ndcg"].value, LEAST_MEAN)
                 for name, each in grown.attributes.items()
                 for group, finding in each.groups.items()
                 if group in here.attributes[name].groups

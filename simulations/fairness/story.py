@@ -21,6 +21,8 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
 }
 ALARMING: Final = frozenset({Verdict.BELOW, Verdict.WORSE})
 GAP: Final = 1 - FAIR_RATIO
+# Stands in for a mean of 0, over which no share can be had: every gap is then far out of sight.
+LEAST_MEAN: Final = 1e-9
 NOBODY: Final = (
     "No group is large enough to be reported. This audit says nothing about fairness, neither good "
     "nor bad."
@@ -44,7 +46,7 @@ class Named:
     @property
     def detectable(self) -> float:
         """The smallest gap that would probably have been shown, as a share of the mean."""
-        return self.finding.detectable / max(self.mean.value, 1e-9)
+        return self.finding.detectable / max(self.mean.value, LEAST_MEAN)
 
 
 def groups_of(found: FairnessArtefact) -> tuple[Named, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from client.contributions.foretold import Foretold
 from client.contributions.history import History
 from client.contributions.inputs import Inputs
 from consent.tasks.artefact import encode_artefact
@@ -132,6 +133,18 @@ def test_noise_of_the_audits_own_budget_widens_and_the_outlook_says_by_how_much(
     for size in {each["shoppers"] for each in outlook}:
         of_size = {e["epsilon"]: e["worst"]["gap"] for e in outlook if e["shoppers"] == size}
         assert of_size[None] <= of_size[2.0] <= of_size.get(0.5, np.inf)
+
+
+def test_a_recommender_that_foretells_nothing_is_still_a_record(
+    large: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mean of 0 has no shares: nothing is divided by it, and JSON has no infinity."""
+    nothing = dict.fromkeys(("recall", "ndcg", "phr"), 0.0)
+    monkeypatch.setattr(Foretold, "quality", lambda _self, _part: nothing)
+    record = audit_population(large, QUIET)
+    json.dumps(record, allow_nan=False)
+    assert all(each["seeable"] == 0 for each in record["outlook"])
+    assert {each["gap"] for each in record["bootstrap"]["age"].values()} == {0.0}
 
 
 def test_people_without_labels_are_no_audit(large: Population) -> None:
