@@ -23,9 +23,22 @@ def test_the_interval_covers_shoppers_and_seeds() -> None:
     low, high = seeded_interval(one, rng=rng, resamples=4000)
     assert high - low == pytest.approx(2 * 1.96 / 30, rel=0.08)
     low, high = seeded_interval(many[:9], rng=rng, resamples=4000)
-    spread = math.hypot(1 / 30, np.std(seeds[:9]) / 3)
-    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.15)
+    spread = math.hypot(1 / 30, np.std(seeds[:9], ddof=1) / 3)
+    assert high - low == pytest.approx(2 * 1.96 * spread, rel=0.12)
     assert low < many[:9].mean() < high
+
+
+def test_few_seeds_show_their_variance_whole() -> None:
+    """Of five draws and no difference between shoppers: the unbiased variance of their mean."""
+    rng = np.random.default_rng(11)
+    shown, held = [], 0
+    for _ in range(300):
+        draws = np.repeat(rng.normal(0, 1, 5)[:, None], 20, axis=1)
+        low, high = seeded_interval(draws, rng=rng, resamples=400)
+        shown.append(((high - low) / (2 * 1.96)) ** 2)
+        held += low <= 0 <= high
+    assert np.mean(shown) == pytest.approx(1 / 5, rel=0.12)
+    assert held / 300 == pytest.approx(0.88, abs=0.05)
 
 
 def test_a_shopper_without_the_metric_does_not_count() -> None:
@@ -52,6 +65,14 @@ def test_p_values_are_uniform_where_nothing_differs_and_small_where_something_do
     assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.05)
     assert permutation_p(rng.normal(0.8, 1, 60), rng=rng, flips=400) == 1 / 401
     assert permutation_p(np.zeros(5), rng=rng, flips=100) == 1.0
+
+
+def test_large_differences_that_cancel_are_no_difference() -> None:
+    """In whatever order they are added: rounding must not put a flip below what was observed."""
+    rng = np.random.default_rng(12)
+    half = rng.random(500)
+    difference = rng.permutation(np.concatenate([half, -half]))
+    assert permutation_p(difference, rng=rng, flips=200) == 1.0
 
 
 def test_holm_by_hand() -> None:
