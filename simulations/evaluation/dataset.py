@@ -111,7 +111,7 @@ def _privacy(options: Options) -> dict[str, Any]:
     return {
         "epsilon": first,
         "epsilons": list(options.epsilons),
-        "delta": None if first is None else DELTA,
+        "delta": None if set(options.epsilons) == {None} else DELTA,
         "unit": "shopper",
         "adjacency": "zero-out",
         "accountant": "analytic Gaussian",
@@ -128,6 +128,11 @@ def _comparisons(models: Seeded, trial: Trial, rng: np.random.Generator) -> list
     pairs = [(own, other) for own in ours for other in others]
     free = "fedcart, no noise"
     pairs += [(own, free) for own in ours if free in ours and own != free]
-    found = compare_seeds(models, pairs, metrics=trial.compared, rng=rng)
-    pairs = [(name, name.removeprefix(ZONED)) for name in zoned]
-    return [*found, *compare_seeds(models, pairs, metrics=ZONE_METRICS, rng=rng)]
+    lists = [(name, name.removeprefix(ZONED)) for name in zoned]
+    found: list[Difference] = []
+    # One metric after the other: all that is compared on it stands in one table and is one family.
+    for metric in dict.fromkeys((*trial.compared, *ZONE_METRICS)):
+        family = pairs if metric in trial.compared else []
+        family = [*family, *lists] if metric in ZONE_METRICS else family
+        found += compare_seeds(models, family, metrics=(metric,), rng=rng)
+    return found

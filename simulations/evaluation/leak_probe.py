@@ -8,6 +8,8 @@ knowledge and nothing more: with honest negatives it is at chance, with leaky on
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from simulations.evaluation.ranks import measure_ranks
 CUTOFF = 10
 # As many negatives as four epochs with one an item would draw, or more rounds with fewer.
 DRAWS_AN_ITEM = 4
+# How seldom a run without a leak is called leaky; an interval of 95 % would accuse one in forty.
+FALSE_ALARM: Final = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class Probe:
         hit_rate: with training negatives that exclude training items alone, as ours do.
         ci: its 95 % interval.
         chance: mean of 10 / candidates.
+        limit: what chance alone passes in ``FALSE_ALARM`` of runs.
         control: the same with negatives that spare the held-out item too; near 1, else the probe
             could not have seen a leak.
     """
@@ -37,12 +42,13 @@ class Probe:
     hit_rate: float
     ci: tuple[float, float]
     chance: float
+    limit: float
     control: float
 
     @property
     def holds(self) -> bool:
         """Whether the probe is at chance and its control fired."""
-        return self.ci[0] <= self.chance and self.control > 0.9
+        return self.hit_rate <= self.limit and self.control > 0.9
 
 
 def seldom_drawn(fold: Fold, *, rng: np.random.Generator, leaky: bool = False) -> Scorer:
@@ -68,12 +74,20 @@ def leak_probe(fold: Fold, negatives: tuple[IndexArray, ...], *, rng: np.random.
     honest = _hits(fold, negatives, rng, leaky=False)
     control = _hits(fold, negatives, rng, leaky=True)
     low, high = interval(honest[:, None], rng=rng)
+    blind = np.array([min(1.0, CUTOFF / (given.size + 1)) for given in negatives])
     return Probe(
         hit_rate=float(honest.mean()),
         ci=(float(low[0]), float(high[0])),
-        chance=float(np.mean([min(1.0, CUTOFF / (given.size + 1)) for given in negatives])),
+        chance=float(blind.mean()),
+        limit=_limit(blind),
         control=float(control.mean()),
     )
+
+
+def _limit(blind: FloatArray) -> float:
+    """The most hits, as a share, that shoppers with these chances have but for ``FALSE_ALARM``."""
+    spread = float(np.sqrt((blind * (1.0 - blind)).sum())) / blind.size
+    return float(blind.mean()) + NormalDist().inv_cdf(1.0 - FALSE_ALARM) * spread
 
 
 def _hits(

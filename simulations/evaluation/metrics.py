@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from client.contributions.history import FloatArray
+from crypto.errors import InvalidInputError
 from simulations.evaluation.protocol import Fold
 
 CUTOFFS = (10, 20)
@@ -36,14 +37,28 @@ def measure(
     Returns:
         Metric name to float64, shape (tested,); NaN where a shopper's basket has no such part.
         Names are "ndcg@10", "recall_explore@20", "repeat_share@10" and so on.
+
+    Raises:
+        InvalidInputError: a score that is not a number: it has no place in an order.
     """
     pieces = []
     for start in range(0, len(fold.tested), SHOPPERS_AT_ONCE):
         rows = slice(start, min(start + SHOPPERS_AT_ONCE, len(fold.tested)))
         wanted = fold.wanted[rows].toarray() > 0
         bought = fold.counts[rows].toarray() > 0
-        pieces.append(_measure(scorer(rows), wanted, bought, cutoffs))
+        pieces.append(_measure(checked(scorer(rows)), wanted, bought, cutoffs))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def checked(scores: FloatArray) -> FloatArray:
+    """The scores as they are.
+
+    Raises:
+        InvalidInputError: one is not a number.
+    """
+    if np.isnan(scores).any():
+        raise InvalidInputError("A model scored an item with NaN; a rank needs numbers.")
+    return scores
 
 
 def summarise(

@@ -12,8 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from client.contributions.history import FloatArray, IndexArray
-from crypto.errors import InvalidInputError
-from simulations.evaluation.metrics import CUTOFFS, SHOPPERS_AT_ONCE, BoolArray, Scorer
+from simulations.evaluation.metrics import (
+    CUTOFFS,
+    SHOPPERS_AT_ONCE,
+    BoolArray,
+    Scorer,
+    checked,
+)
 from simulations.evaluation.protocol import Fold
 
 
@@ -55,9 +60,7 @@ def both_ranks(
     tied = np.zeros_like(above)
     for start in range(0, truth.size, SHOPPERS_AT_ONCE):
         rows = slice(start, min(start + SHOPPERS_AT_ONCE, truth.size))
-        scores = scorer(rows)
-        if np.isnan(scores).any():
-            raise InvalidInputError("A model scored an item with NaN; a rank needs numbers.")
+        scores = checked(scorer(rows))
         own = np.take_along_axis(scores, truth[rows, None], axis=1)
         for number, given in enumerate(competitions):
             rivals = _rivals(fold, rows, given)

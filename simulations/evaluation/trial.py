@@ -135,6 +135,7 @@ def _leave_one_out(population: Population, options: Options) -> Trial:
                 "hr@10": probe.hit_rate,
                 "hr@10_ci": list(probe.ci),
                 "chance": probe.chance,
+                "limit": probe.limit,
                 "control": probe.control,
                 "holds": probe.holds,
             }

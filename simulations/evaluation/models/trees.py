@@ -114,14 +114,29 @@ def _training(fold: Fold) -> tuple[Examples, ...]:
 
     Of many shoppers a random part is taken: LambdaRank gains little beyond, and takes hours.
     """
-    inner = split(fold.training, minimum_baskets=MINIMUM_BASKETS)
     rng = np.random.default_rng(0)
     taken = []
-    for part in (inner.test, inner.validation):
+    for part in _lessons(fold):
         size = min(MOST_LISTS, len(part.tested))
         some = np.sort(rng.choice(len(part.tested), size, replace=False))
         taken.append(part.only(some.tolist()))
     return tuple(_examples(part) for part in taken)
+
+
+def _lessons(fold: Fold) -> tuple[Fold, Fold]:
+    """The training data split once more: what is foretold there may be learned from.
+
+    Raises:
+        InvalidInputError: nobody has baskets enough for that.
+    """
+    inner = split(fold.training, minimum_baskets=MINIMUM_BASKETS)
+    try:
+        return inner.test, inner.validation
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"LambdaRank learns from what shoppers bought next, and without the held-out baskets "
+            f"nobody has {MINIMUM_BASKETS} left: leave it out of --rivals."
+        ) from error
 
 
 @lru_cache(maxsize=1)

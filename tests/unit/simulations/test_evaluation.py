@@ -178,6 +178,12 @@ def test_metrics_agree_with_a_plain_loop() -> None:
             assert got[f"recall{suffix}@3"][row] == pytest.approx(len(part & {*ranked}) / len(part))
 
 
+def test_a_score_that_is_not_a_number_is_refused() -> None:
+    fold = split(population(random_shops(2))).test
+    with pytest.raises(InvalidInputError, match="NaN"):
+        measure(lambda rows: np.full((rows.stop - rows.start, 6), np.nan), fold)
+
+
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     fold = split(population(random_shops(2))).test
     whole = measure(baselines.personal_and_global_top(fold), fold)

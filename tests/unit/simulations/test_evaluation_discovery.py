@@ -14,7 +14,8 @@ from simulations.evaluation.discovery import LIST, ZONE_METRICS, ZONED, placed
 from simulations.evaluation.options import Options, Protocol
 from simulations.evaluation.page import to_html
 from simulations.evaluation.protocol import Stage, split
-from simulations.evaluation.release import TWO_TASKS, Noise, release
+from simulations.evaluation.release import DELTA, TWO_TASKS, Noise, release
+from simulations.evaluation.significance import holm
 from simulations.population.synthetic import Habits, synthetic
 
 TOWN = synthetic(40, 60, seed=4, categories=10, habits=Habits(repeat=0.4))
@@ -59,7 +60,16 @@ def test_a_zone_is_a_row_of_its_own_and_leaves_ten_places_alone(record: dict[str
     pairs = {(one["first"], one["second"], one["metric"]) for one in compared}
     assert {(ZONED + FREE, FREE, metric) for metric in ZONE_METRICS} <= pairs
     assert not any(one["second"].startswith(ZONED) for one in compared)
+    for metric in ("ndcg@10", "recall_explore@20"):  # one table, one family
+        family = [one for one in compared if one["metric"] == metric]
+        adjusted = [one["p_holm"] for one in family]
+        assert adjusted == pytest.approx(holm([one["p"] for one in family]))
     assert ZONED + FREE in to_html(record)
+
+
+def test_one_bounded_budget_gives_the_record_its_delta(record: dict[str, Any]) -> None:
+    assert record["privacy"]["epsilons"] == [None, 8.0]
+    assert record["privacy"]["delta"] == DELTA
 
 
 def test_leave_one_out_has_no_zone() -> None:

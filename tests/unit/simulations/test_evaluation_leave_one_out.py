@@ -3,15 +3,17 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from client.contributions.history import FloatArray
 from crypto.errors import InvalidInputError
 from simulations.evaluation import baselines
-from simulations.evaluation.leak_probe import leak_probe, seldom_drawn
+from simulations.evaluation.leak_probe import FALSE_ALARM, leak_probe, seldom_drawn
 from simulations.evaluation.leave_one_out import LeaveOneOut
 from simulations.evaluation.metrics import Scorer
 from simulations.evaluation.negatives import (
@@ -165,6 +167,20 @@ def test_the_leak_probe_is_at_chance_and_its_control_fires(
     assert found.ci[0] <= 0.1 <= found.ci[1]
     assert found.control > 0.98
     assert found.holds
+
+
+def test_the_probe_accuses_no_honest_run_and_sees_a_leak_of_few(
+    rated: LeaveOneOut, given: Negatives
+) -> None:
+    """Its limit is the binomial one: an interval of 95 % would accuse one honest run in forty."""
+    fold, negatives = given.restricted(rated.test)
+    found = leak_probe(fold, negatives, rng=np.random.default_rng(9))
+    shoppers = len(fold.tested)
+    assert found.limit == pytest.approx(binom.isf(FALSE_ALARM, shoppers, 0.1) / shoppers, rel=0.03)
+    unlucky = replace(found, hit_rate=0.129, ci=(0.101, 0.16))
+    assert unlucky.holds
+    leaky = replace(found, hit_rate=0.9 * found.chance + 0.1)  # a tenth of them given away
+    assert not leaky.holds
 
 
 def test_the_probe_is_at_chance_over_all_items_too(rated: LeaveOneOut) -> None:

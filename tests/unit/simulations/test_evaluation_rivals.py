@@ -213,6 +213,12 @@ def test_lambda_rank_learns_what_shoppers_come_back_to(shop: Population) -> None
         lambda_rank(trees=0, leaves=7, rate=0.1)
 
 
+def test_lambda_rank_says_what_it_lacks() -> None:
+    few = split(population({f"s{n}": ["ab", "cd", "ae"] for n in range(9)})).validation
+    with pytest.raises(InvalidInputError, match="leave it out of --rivals"):
+        lambda_rank(trees=5, leaves=4, rate=0.1)(few)
+
+
 def test_lambda_rank_lists_its_candidates_alone(
     shop: Population, monkeypatch: pytest.MonkeyPatch
 ) -> None:
