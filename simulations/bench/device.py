@@ -1,7 +1,11 @@
-"""How long a device takes for one shopper's list, on one thread, made-up data of a stated size.
+"""How long a device takes for one shopper's list, and to explain an item of it, on one thread.
+
+The data are made up, of a stated size.
 
 Everything is in play: three shared artefacts, a ranker with all features, times, a known moment.
 What all shoppers share is worked out before the clock starts, as on a device between two lists.
+An explanation is of an item that is new to her, amid the list, so that much moves it, and of a list
+as long as the catalogue, so that nothing drives it off: all that may be left out is left out.
 """
 
 from collections.abc import Iterator
@@ -11,10 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from client.contributions.history import History
+from client.contributions.history import FloatArray, History
+from client.recommender.explanation.counterfactual import Reranking
+from client.recommender.features import Knowledge
 from client.recommender.moment import DAY_S, UNKNOWN, Moment
-from client.recommender.recommend import rank
+from client.recommender.recommend import explained, rank
 from client.recommender.scores import Model
+from consent.admit import ConsentedEvents, admit
+from consent.events import Events
+from consent.purpose import Category, Purpose
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
 from consent.tasks.item_item import ItemItemArtefact
@@ -28,6 +37,7 @@ LISTED = 512
 CATEGORIES = 300
 BASKET = 12
 LENGTH = 10
+AMID = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +51,9 @@ class Size:
 def bench_device(
     *, items: int, baskets: int, lists: int, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """One JSON object with the ranker and one without: milliseconds a list, least and median.
+    """One JSON object with the ranker and one without: milliseconds a list and an explanation.
+
+    Both are of one run on one machine; ``lists_an_explanation`` is the one in terms of the other.
 
     Raises:
         InvalidInputError: a count below 1, or fewer items than a basket has.
@@ -66,14 +78,42 @@ def bench_device(
         took = [
             timed(partial(rank, model, history, count=LENGTH, moment=when))[1] for _ in range(lists)
         ]
+        why = [timed(partial(_explain, model, history, when))[1] for _ in range(lists)]
         yield {
             "model": name,
             "items": items,
             "baskets": baskets,
             "lists": lists,
-            "least_ms": round(1000 * min(took), 2),
-            "median_ms": round(1000 * float(np.median(took)), 2),
+            **_milliseconds(took),
+            **{f"explained_{key}": value for key, value in _milliseconds(why).items()},
+            "lists_an_explanation": round(float(np.median(why) / np.median(took)), 1),
         }
+
+
+def _milliseconds(seconds: list[float]) -> dict[str, float]:
+    return {
+        "least_ms": round(1000 * min(seconds), 2),
+        "median_ms": round(1000 * float(np.median(seconds)), 2),
+    }
+
+
+def _explain(model: Model, history: History, moment: Moment) -> None:
+    """An item that is new to her, with the purchases that set it back furthest."""
+
+    def score(without: History) -> FloatArray:
+        return model.scores(without, moment).total
+
+    know = Knowledge(shared=model, history=history, moment=moment)
+    scores = model.scores_of(know)
+    bought = history.counts > 0
+    order = np.lexsort((-scores.total, bought))  # what is new first, the best of it first
+    item = int(order[min(AMID, max(int(np.sum(~bought)) - 1, 0))])
+    Reranking(
+        events=_events(model.catalogue, history),
+        catalogue=model.catalogue,
+        score=score,
+        count=history.items,
+    ).counterfactual(explained(model, know, scores, item))
 
 
 def _shared(size: Size, rng: np.random.Generator) -> tuple[Catalogue, list[Artefact]]:
@@ -110,4 +150,31 @@ def _history(size: Size, rng: np.random.Generator) -> History:
         item=np.concatenate(bought),
         line=np.arange(size.baskets * BASKET),
         time=np.arange(size.baskets, dtype=np.int64) * 3 * DAY_S,
+    )
+
+
+def _events(catalogue: Catalogue, history: History) -> ConsentedEvents:
+    """The purchases that the history was made from."""
+    lines = history.item.size
+    time = np.zeros(history.baskets, np.int64) if history.time is None else history.time
+
+    def texts(values: list[str]) -> np.ndarray:
+        column = np.empty(lines, dtype=object)
+        column[:] = values
+        return column
+
+    events = Events(
+        shopper=texts(["s"] * lines),
+        time=time[history.basket],
+        basket=texts([f"b{basket}" for basket in history.basket]),
+        item=texts([catalogue.items[item] for item in history.item]),
+        quantity=np.ones(lines),
+        price=np.ones(lines),
+        store=texts([""] * lines),
+    )
+    return admit(
+        events,
+        purpose=Purpose.PERSONALISE,
+        categories={Category.PURCHASES},
+        sensitive_items=frozenset(),
     )

@@ -2,14 +2,18 @@
 
 Guarantee: true as stated. Each answer was computed by the recommender itself from the shopper's
 events without the purchases that are named; nothing is estimated from the parts of the score.
-Bounded: at most ``MOST`` of her own items are taken away together, out of ``TRIED`` candidates, so
-an item costs at most ``MOST * TRIED + MOST`` rankings. The set is built greedily, the item whose
-absence sets it back furthest first, and then thinned: none in it is there without need.
+
+Each of ``TRIED`` candidates is left out alone. The ``MOST`` that set the item back furthest are
+then left out by twos, and then all together, until it leaves the list. Fewer come first, so none
+that is named is there without need, and an item costs at most ``RANKINGS`` rankings; items of one
+list share those that they have in common.
 """
 
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +27,10 @@ from consent.tasks.catalogue import Catalogue
 
 MOST: Final = 3
 TRIED: Final = 12
+# As she shopped, each candidate alone, and every two or more of the most telling ones.
+RANKINGS: Final = 1 + TRIED + 2**MOST - 1 - MOST
+# Rankings that are kept while a list is explained: 8 bytes an item each.
+_KEPT: Final = 32
 # The kinds of parts whose evidence is items of hers.
 _NAMES_ITEMS: Final = frozenset({PartKind.PAIRED, PartKind.CONTENT})
 
@@ -87,39 +95,37 @@ class Reranking:
     def counterfactual(self, recommendation: Recommendation) -> Counterfactual:
         """The few purchases of hers without which an item would not be listed."""
         item = recommendation.item
-        removed: tuple[int, ...] = ()
-        now = place = self.place(item, removed)
-        candidates = self._candidates(recommendation)
-        while self.listed(place) and len(removed) < MOST and candidates:
-            tried = {each: self.place(item, (*removed, each)) for each in candidates}
-            best = max(candidates, key=lambda each: _depth(tried[each]))
-            if _depth(tried[best]) <= _depth(place):
-                break
-            removed, place = (*removed, best), tried[best]
-            candidates = [each for each in candidates if each != best]
-        if self.listed(place):  # what moves it within the list is told too
-            return Counterfactual(item=item, now=now, removed=removed, place=place, listed=True)
-        return self._thinned(item, now, removed)
-
-    def _thinned(self, item: int, now: int | None, removed: tuple[int, ...]) -> Counterfactual:
-        for each in removed[:-1]:
-            fewer = tuple(other for other in removed if other != each)
-            if not self.listed(self.place(item, fewer)):
-                removed = fewer
+        now = self.place(item, ())
+        removed, place = tuple[int, ...](), now
+        if self.listed(now):  # what moves it within the list is told too
+            removed, place = self._furthest(item, now, self._candidates(recommendation))
         return Counterfactual(
-            item=item,
-            now=now,
-            removed=removed,
-            place=self.place(item, removed),
-            listed=False,
+            item=item, now=now, removed=removed, place=place, listed=self.listed(place)
         )
+
+    def _furthest(
+        self, item: int, now: int | None, candidates: Sequence[int]
+    ) -> tuple[tuple[int, ...], int | None]:
+        """The fewest candidates that set it back, and to where: off the list if any do."""
+        removed, place = tuple[int, ...](), now
+        telling: Sequence[int] = candidates
+        for size in range(1, MOST + 1):
+            tried = {each: self.place(item, each) for each in combinations(telling, size)}
+            ranked = sorted(tried, key=lambda each: -_depth(tried[each]))
+            if ranked and _depth(tried[ranked[0]]) > _depth(place):
+                removed, place = ranked[0], tried[ranked[0]]
+            if not (removed and self.listed(place)):
+                break
+            if size == 1:
+                telling = [alone for (alone, *_) in ranked[:MOST]]
+        return removed, place
 
     def place(self, item: int, removed: Iterable[int]) -> int | None:
         """An item's place without some purchases, 1 the best; None where it is not recommended.
 
         Ties go to the item listed first, as on the list.
         """
-        scores = self.score(self.without(removed))
+        scores = self._scores(frozenset(removed))
         own = scores[item]
         if not own > 0:
             return None
@@ -139,6 +145,19 @@ class Reranking:
             sensitive_items=self.catalogue.sensitive_products,
         )
         return History.of(events, self.catalogue)
+
+    def _scores(self, removed: frozenset[int]) -> FloatArray:
+        kept = self._kept
+        if removed not in kept:
+            kept[removed] = self.score(self.without(removed))
+            if len(kept) > _KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(removed)
+        return kept[removed]
+
+    @cached_property
+    def _kept(self) -> OrderedDict[frozenset[int], FloatArray]:
+        return OrderedDict()
 
     @cached_property
     def _index(self) -> np.ndarray[Any, np.dtype[np.int64]]:

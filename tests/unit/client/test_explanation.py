@@ -4,13 +4,20 @@ import math
 from dataclasses import replace
 from functools import reduce
 from inspect import signature
+from itertools import combinations
 from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
 
-from client.contributions.history import History
-from client.recommender.explanation.counterfactual import MOST, Reranking
+from client.contributions.history import FloatArray, History
+from client.recommender.explanation.counterfactual import (
+    MOST,
+    RANKINGS,
+    TRIED,
+    Reranking,
+    Scorer,
+)
 from client.recommender.explanation.explain import WORDINGS, Explanation, explain
 from client.recommender.moment import Moment
 from client.recommender.recommend import Part, PartKind, Recommendation, rank
@@ -240,9 +247,39 @@ def test_a_counterfactual_is_what_really_happens(seed: int, ranker: bool) -> Non
         assert found.place == (order.index(each.item) + 1 if each.item in order else None)
         assert found.listed == (each.item in order[:count])
         if not found.listed:  # none of them is there without need
-            for own in found.removed:
-                fewer = tuple(other for other in found.removed if other != own)
+            for fewer in subsets(found.removed):
                 assert each.item in replayed(world, shopper, fewer, count)
+        elif found.removed:
+            assert found.now is not None
+            assert found.place is not None
+            assert found.place > found.now
+
+
+def subsets(removed: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return [some for size in range(len(removed)) for some in combinations(removed, size)]
+
+
+@pytest.mark.parametrize("count", [2, ITEMS])
+def test_the_most_rankings_are_few_and_each_is_made_once(count: int) -> None:
+    for seed in range(8):
+        world, shopper = made_world(seed % 7, ranker=True), made_shopper(seed)
+        maker, made = reranking(world, shopper, count), list[int]()
+
+        def counted(history: History, score: Scorer = maker.score) -> FloatArray:
+            made.append(history.baskets)  # noqa: B023 - called before the next seed
+            return score(history)
+
+        counting = replace(maker, score=counted)
+        found = listed(world, shopper, count=count)
+        for each in found:
+            before = len(made)
+            told = counting.counterfactual(each)
+            assert len(made) - before <= RANKINGS == 17
+            between = len(made)
+            assert counting.counterfactual(each) == told == maker.counterfactual(each)
+            assert len(made) == between  # kept
+        assert len(made) <= 1 + len(found) * (RANKINGS - 1)
+        assert TRIED == 12
 
 
 def test_what_she_bought_herself_is_the_first_thing_to_go() -> None:
