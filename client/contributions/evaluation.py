@@ -24,7 +24,7 @@ def contribution(task: EvaluationTask, inputs: Inputs) -> FloatArray:
         every history and all artefacts; all zero for a shopper whom the task doesn't count.
 
     Raises:
-        InvalidInputError: the task is over other items than the catalogue.
+        InvalidInputError: the task or an artefact is over other items than the catalogue.
     """
     seen = foretold_for(task, inputs)
     if seen is None:

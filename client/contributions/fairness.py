@@ -26,18 +26,17 @@ def contribution(task: FairnessTask, inputs: Inputs) -> FloatArray:
         of what the task asks, or whom it doesn't count.
 
     Raises:
-        InvalidInputError: the task is over other items than the catalogue, or no popularity was
-            given to tell popular items from others.
+        InvalidInputError: the task or an artefact is over other items than the catalogue, or no
+            popularity was given to tell popular items from others.
     """
     check_items(task, inputs)
     popularity = popularity_of(inputs)
-    vector = np.zeros(task.dimension)
+    # Also where she stated nothing: neither a refusal nor the time it takes shall tell that.
+    seen = foretold_for(task, inputs)
     starts = group_starts(task)
     stated = [starts[pair] for pair in inputs.groups.items() if pair in starts]
-    if not stated:
-        return vector
-    seen = foretold_for(task, inputs)
-    if seen is None:
+    vector = np.zeros(task.dimension)
+    if seen is None or not stated:
         return vector
     block = task.scale * _block(seen, inputs.history, inputs.catalogue, popularity)
     for start in stated:

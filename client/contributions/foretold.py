@@ -91,7 +91,7 @@ def foretold_for(task: EvaluationTask | FairnessTask, inputs: Inputs) -> Foretol
     """``foretell`` as a task that measures asks for it.
 
     Raises:
-        InvalidInputError: the task is over other items than the catalogue.
+        InvalidInputError: the task or an artefact is over other items than the catalogue.
     """
     check_items(task, inputs)
     return foretell(
@@ -118,14 +118,18 @@ def foretell(
     Returns:
         None where she has fewer than ``least_baskets`` baskets, or where it is not known that she
         bought the last one at ``not_before`` (Unix seconds) or later.
+
+    Raises:
+        InvalidInputError: an artefact does not fit the catalogue, whatever her history.
     """
+    # Before her history is looked at: whether artefacts are refused must not tell of it.
+    model = _model(_Same((catalogue, *artefacts)))
     if history.baskets < max(least_baskets, 2) or not _late_enough(history, not_before):
         return None
     last = history.age == 0
     wanted = np.zeros(history.items, dtype=bool)
     wanted[history.item[last]] = True
     before = history.without_latest(1)
-    model = _model(_Same((catalogue, *artefacts)))
     return Foretold(
         length=length,
         listed=best(model.scores(before).total, length),

@@ -9,7 +9,7 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import TaskName
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Inputs:
     """One shopper's history, and what is public.
 

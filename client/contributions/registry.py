@@ -1,7 +1,11 @@
 """Every task's contribution, by name: the one door from consented events to a raw vector."""
 
+import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from client.contributions import (
     evaluation,
@@ -21,6 +25,8 @@ from consent.tasks.catalogue import Catalogue
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.task import Task
 from crypto.errors import ConsentError
+
+_logger = logging.getLogger("fedcart.client")
 
 
 def _of_history(
@@ -56,16 +62,18 @@ def contribute(
         events: hers, as she granted them for the task's purpose.
         catalogue: the public item list.
         artefacts: released ones that the task builds on.
-        groups: what she stated of herself; read only where she granted demographics as well.
+        groups: what she stated of herself; only a task that needs a grant for demographics is
+            given them.
 
     Returns:
         float64, shape (task.dimension,), unitless. Guarantee: finite, L2 norm at most 1 up to
-        rounding; an empty history gives zeros.
+        rounding; an empty history gives zeros. Whether this returns or raises does not depend on
+        what she bought or stated.
 
     Raises:
         ConsentError: the events were admitted for another purpose, or without a category that the
             task needs.
-        InvalidInputError: the task does not fit the catalogue.
+        InvalidInputError: the task or an artefact does not fit the catalogue.
     """
     purpose, categories = REQUIRED_PURPOSE[task.name], REQUIRED_CATEGORIES[task.name]
     if events.purpose is not purpose:
@@ -74,11 +82,27 @@ def contribute(
         )
     if missing := categories - events.categories:
         raise ConsentError(f"Task {task.name} also needs a grant for {', '.join(sorted(missing))}.")
-    stated = groups if groups and Category.DEMOGRAPHICS in events.categories else {}
     inputs = Inputs(
         history=History.of(events, catalogue),
         catalogue=catalogue,
         artefacts=artefacts or {},
-        groups=stated,
+        groups=groups if groups and Category.DEMOGRAPHICS in categories else {},
     )
-    return CONTRIBUTIONS[task.name](task, inputs)
+    return _computed(task, inputs)
+
+
+def _computed(task: Task, inputs: Inputs) -> FloatArray:
+    """The contribution, or zeros where it fails for her and would not for everybody.
+
+    A coordinator sees whether an upload comes. One that failed for some histories alone would tell
+    it something of hers without any noise, and artefacts can be made up so that it does.
+    """
+    compute = CONTRIBUTIONS[task.name]
+    try:
+        return compute(task, inputs)
+    except Exception as error:
+        kind = type(error).__name__
+    # What nobody's history avoids is the task's fault: it raises here again, and tells nothing.
+    compute(task, replace(inputs, history=inputs.history.latest(0), groups={}))
+    _logger.error("a contribution to %s failed (%s) and was left at zero", task.name, kind)
+    return np.zeros(task.dimension)

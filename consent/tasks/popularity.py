@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from consent.tasks.names import TaskName
 from consent.tasks.parameters import MAX_ITEMS, FloatArray, pack, unpack
+from crypto.errors import WireError
 from crypto.wire import get_int, get_str
 
 
@@ -77,8 +78,12 @@ class PopularityArtefact:
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Self:
         """Read an artefact; WireError where a field is wrong."""
+        scores = unpack(body, "scores")
+        # Devices take logarithms of them, and whoever sends them is not believed.
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise WireError("Artefact field 'scores': expected numbers from 0 to 1.")
         return cls(
             task=TaskName(get_str(body, "task")),
             catalogue=get_str(body, "catalogue"),
-            scores=unpack(body, "scores"),
+            scores=scores,
         )
