@@ -7,7 +7,7 @@ a round that failed the next number is taken, and what was skipped is charged wi
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from consent.tasks.names import TaskName
+from consent.tasks.names import MEASURING, TaskName
 from crypto.dp.correlated import squared_norm
 from crypto.dp.plan import PrivacyPlan
 from crypto.dp.plan_terms import Sampling
@@ -44,8 +44,8 @@ class Run:
         """Parse one; what can't hold together is refused when the plan is made.
 
         Raises:
-            InvalidInputError: fields missing, unknown or out of bounds, or several rounds of a
-                task that is a single sum.
+            InvalidInputError: fields missing, unknown or out of bounds, several rounds of a task
+                that is a single sum, or a coin in one that measures.
         """
         names = [field.name for field in fields(cls)]
         if not isinstance(value, dict) or value.keys() != set(names):
@@ -60,6 +60,12 @@ class Run:
             raise InvalidInputError(
                 f"Task {task} is one sum, not {made.rounds} rounds; give it one, and its weight "
                 "the budget that it should have."
+            )
+        # Its intervals know of shoppers and of noise; coins would move figures beyond both.
+        if made.sampling_rate < 1 and task in MEASURING:
+            raise InvalidInputError(
+                f"Task {task} measures everybody who takes part: expected sampling_rate="
+                f"{made.sampling_rate} to be 1."
             )
         return made
 

@@ -308,6 +308,14 @@ class TestRun:
             Run.from_json(fields, task=TaskName.POPULARITY)
         assert Run.from_json(fields, task=TaskName.RANKER) == Run(rounds=2)
 
+    @pytest.mark.parametrize("task", [TaskName.EVALUATION, TaskName.FAIRNESS])
+    def test_no_coin_decides_who_is_measured(self, task: TaskName) -> None:
+        """Of 150 shoppers at a rate of a half, 8 in 100 stated intervals held their number."""
+        fields = {"rounds": 1, "bands": 1, "separation": 1, "sampling_rate": 0.5}
+        with pytest.raises(InvalidInputError, match=r"sampling_rate=0\.5 to be 1"):
+            Run.from_json(fields, task=task)
+        assert Run.from_json(fields, task=TaskName.POPULARITY).sampling_rate == 0.5
+
     def test_what_rounds_cost_together(self) -> None:
         assert cost(training_plan(1)) == 1
         assert cost(training_plan(3)) == 3
