@@ -21,6 +21,7 @@ from client.protect import protect
 from client.register import Cap, Charge, charge, enter_round
 from client.statements import stated_for
 from consent.client import ConsentClient
+from consent.participation import MAX_SHOPPERS
 from consent.tasks.artefact import Artefact
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
 from consent.tasks.task import Task, parse_task
@@ -144,7 +145,7 @@ def contribute(
     rng = SecureRandom()
     with EventStore.open(home.events) as store:
         gateway = Gateway(store, consent, home.trust.load_catalogue(), holds)
-        grants = _granted(consent, gateway, home, manifest, context)
+        grants = _granted(consent, gateway, home, holds, manifest, context)
         sealed = protect(
             _contributions(gateway, grants, task, artefacts, home, manifest.plan, rng),
             plan=manifest.plan,
@@ -178,24 +179,45 @@ def _stands(contribution: Contribution, consent: ConsentClient) -> bool:
 
 
 def _granted(
-    consent: ConsentClient, gateway: Gateway, home: ClientHome, manifest: Manifest, context: str
+    consent: ConsentClient,
+    gateway: Gateway,
+    home: ClientHome,
+    holds: Holds,
+    manifest: Manifest,
+    context: str,
 ) -> list[ShopperGrant]:
-    names = {identifier: shopper for shopper, identifier in home.shoppers.items()}
-    answer = consent.participation(
-        home.identity,
-        task=TaskName(manifest.task),
-        round_id=manifest.round_id,
-        context=context,
-        shoppers=tuple(names),
-    )
-    items = [
-        ShopperGrant(shopper=names[identifier], token=found.token, grant=found.grant)
-        for identifier, found in answer.grants.items()
-    ]
-    standing = gateway.standing(items) if items else []
-    if not standing:
+    """A grant for each shopper who agrees now, of whom the client may use all that is needed."""
+    asked = _asked(consent, home, manifest, context)
+    standing = gateway.standing(asked) if asked else []
+    task = TaskName(manifest.task)
+    purpose, needed = REQUIRED_PURPOSE[task], REQUIRED_CATEGORIES[task]
+    usable = [each for each in standing if holds.usable(each.shopper, purpose, needed) == needed]
+    if not usable:
         raise ConsentError("No shopper of this client agrees to this round.")
-    return _within_caps(standing, home, manifest, context)
+    return _within_caps(usable, home, manifest, context)
+
+
+def _asked(
+    consent: ConsentClient, home: ClientHome, manifest: Manifest, context: str
+) -> list[ShopperGrant]:
+    """What the consent service grants, asked for as many shoppers at a time as it takes."""
+    names = {identifier: shopper for shopper, identifier in home.shoppers.items()}
+    identifiers, items = tuple(names), list[ShopperGrant]()
+    for start in range(0, len(identifiers), MAX_SHOPPERS):
+        answer = consent.participation(
+            home.identity,
+            task=TaskName(manifest.task),
+            round_id=manifest.round_id,
+            context=context,
+            shoppers=identifiers[start : start + MAX_SHOPPERS],
+        )
+        items += [
+            ShopperGrant(shopper=names[identifier], token=found.token, grant=found.grant)
+            for identifier, found in answer.grants.items()
+        ]
+    if len({item.grant.token_id for item in items}) != len(items):
+        raise ConsentError("The consent service sent one grant for two shoppers.")
+    return items
 
 
 def _within_caps(

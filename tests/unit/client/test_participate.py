@@ -102,6 +102,17 @@ class TestContributing:
         assert np.abs(read(sent, made) - expected).max() < 0.01
         assert len(Upload.parse(sent.header).tokens(sent.grants)) == 2
 
+    def test_more_shoppers_than_one_request_names_are_asked_for_in_turn(
+        self, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(participate, "MAX_SHOPPERS", 2)
+        party = make_client(stage, tmp_path / "client", "ann", "bea", "cleo", **QUIET)
+        made = quiet_manifest()
+        sent = join(stage, party, made)
+        expected = np.array([3, 1, 1, 1, *[0] * 8]) * 0.5**0.5
+        assert np.abs(read(sent, made) - expected).max() < 0.01
+        assert len(Upload.parse(sent.header).tokens(sent.grants)) == 3
+
     @SCHEMES
     def test_asked_again_it_sends_the_same_bytes(
         self, stage: Stage, tmp_path: Path, scheme: Scheme
