@@ -39,3 +39,9 @@ EveryOption = Annotated[
     float | None,
     typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
 ]
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", exists=True, dir_okay=False, help="The operator's list of groups."
+    ),
+]

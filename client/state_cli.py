@@ -1,12 +1,16 @@
 """The command ``fedcart device state``: what a shopper states of herself."""
 
 import json
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.options_cli import HomeOption, JsonOption
+from client.options_cli import HomeOption, JsonOption, SchemaOption
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from consent.tasks.groups import GroupSchema
 
 
 def state(
@@ -18,12 +22,7 @@ def state(
             help='As in age=35-44; "age=nothing" takes it back. Without any, shows them.',
         ),
     ] = None,
-    schema: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="The operator's list of groups."
-        ),
-    ] = None,
+    schema: SchemaOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,26 +32,34 @@ def state(
     (device choose fairness-audit demographics given), and leaves only inside a noisy sum.
     """
     from client.home import ClientHome
-    from client.statements import load_schema, read_statements
+    from client.statements import load_schema, stated_by
     from client.statements import state as take
     from consent.tasks.groups import DEFAULT_SCHEMA
 
     loaded = ClientHome.load(home)
     known = DEFAULT_SCHEMA if schema is None else load_schema(schema)
     if answers:
-        take(loaded, _pairs(answers), schema=known)
-    found = read_statements(loaded, loaded.shoppers[loaded.shopper])
-    groups = dict(found.groups) if found is not None and found.schema == known.name else {}
+        take(loaded, pairs_of(answers), schema=known)
+    show(known, stated_by(loaded, loaded.shopper, known), as_json=as_json)
+
+
+def show(schema: "GroupSchema", groups: "Mapping[str, str]", *, as_json: bool) -> None:
+    """Print what was stated, and what there is to state."""
     if as_json:
-        typer.echo(json.dumps({"schema": known.name, "groups": groups}))
+        typer.echo(json.dumps({"schema": schema.name, "groups": dict(groups)}))
         return
-    for attribute, choices in known.attributes.items():
+    for attribute, choices in schema.attributes.items():
         typer.echo(
             f"{attribute}: {groups.get(attribute, 'not stated')} (one of {', '.join(choices)})"
         )
 
 
-def _pairs(answers: list[str]) -> dict[str, str]:
+def pairs_of(answers: list[str]) -> dict[str, str]:
+    """Answers as they are typed, such as age=35-44.
+
+    Raises:
+        InvalidInputError: one that is none, or an attribute twice.
+    """
     from crypto.errors import InvalidInputError
 
     pairs = {}

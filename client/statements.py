@@ -68,6 +68,16 @@ def read_statements(home: ClientHome, identifier: str) -> Statements | None:
     return Statements.from_bytes(read_secret(path), what=str(path))
 
 
+def stated_by(home: ClientHome, shopper: str, schema: GroupSchema) -> dict[str, str]:
+    """A shopper's answers to one list, by her name at a client; none where she stated nothing.
+
+    Raises:
+        InvalidInputError: the file is damaged.
+    """
+    found = read_statements(home, home.shoppers[shopper])
+    return dict(found.groups) if found is not None and found.schema == schema.name else {}
+
+
 def state(
     home: ClientHome, answers: Mapping[str, str], *, schema: GroupSchema = DEFAULT_SCHEMA
 ) -> Statements:
@@ -91,16 +101,24 @@ def state_for(
         InvalidInputError: the list has no such attribute or group.
     """
     identifier = home.shoppers[shopper]
-    for attribute, group in answers.items():
-        schema.check(
-            attribute, schema.attributes.get(attribute, ("",))[0] if group == NOTHING else group
-        )
+    check_answers(answers, schema=schema)
     earlier = read_statements(home, identifier)
     kept = dict(earlier.groups) if earlier is not None and earlier.schema == schema.name else {}
     groups = {name: group for name, group in {**kept, **answers}.items() if group != NOTHING}
     made = Statements(schema=schema.name, groups=groups)
     _write(_path(home, identifier), made)
     return made
+
+
+def check_answers(answers: Mapping[str, str], *, schema: GroupSchema) -> None:
+    """Refuse answers that a list does not have; ``NOTHING`` is one to every attribute.
+
+    Raises:
+        InvalidInputError: the list has no such attribute or group.
+    """
+    for attribute, group in answers.items():
+        any_group = schema.attributes.get(attribute, ("",))[0]
+        schema.check(attribute, any_group if group == NOTHING else group)
 
 
 def stated_for(
@@ -117,8 +135,7 @@ def stated_for(
     granted = events.purpose is Purpose.FAIRNESS and Category.DEMOGRAPHICS in events.categories
     if not granted or not isinstance(task, FairnessTask):
         return {}
-    found = read_statements(home, home.shoppers[shopper])
-    return dict(found.groups) if found is not None and found.schema == task.schema.name else {}
+    return stated_by(home, shopper, task.schema)
 
 
 def statement_files(home: ClientHome, identifier: str) -> list[Path]:

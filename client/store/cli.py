@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from client import notice
 from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
 from client.options_cli import (
     CatalogueOption,
@@ -26,7 +25,7 @@ from client.setup_cli import (
     ZFloorOption,
 )
 from client.store.import_cli import import_
-from consent.ages import AgeBand
+from client.store.members_cli import HomeOption, enrol, link, state
 from crypto.sums.schemes import Scheme
 
 app = typer.Typer(
@@ -35,11 +34,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # reflows paragraphs
     pretty_exceptions_show_locals=False,  # locals may hold keys and tokens
 )
-
-HomeOption = Annotated[Path, typer.Option(metavar="DIR", help="The store's folder.")]
-NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="What the till calls her: her card's number, say.")
-]
 
 
 @app.callback()
@@ -106,51 +100,9 @@ def init(
     typer.echo(json.dumps(line))
 
 
-@app.command()
-def enrol(
-    name: NameArgument,
-    home: HomeOption,
-    *,
-    personalise: Annotated[
-        bool, typer.Option("--personalise/--no-personalise", help=notice.PERSONALISE)
-    ],
-    train: Annotated[bool, typer.Option("--train/--no-train", help=notice.TRAIN)],
-    age_band: Annotated[AgeBand, typer.Option(help=notice.AGE_BAND)],
-) -> None:
-    """Register a shopper at the counter, by her own answers; the store stands for her from then on.
-
-    Prints one JSON line with her id and her token. Hand her both: the token steers her consent,
-    the store does not keep it, and there is no other copy.
-    """
-    from client.connection import connect
-    from client.enrol import first_decisions
-    from client.store.members import register_shopper
-    from client.store.setup import load_store
-
-    loaded = load_store(home)
-    decisions = first_decisions(personalise=personalise, train=train)
-    http = connect(loaded.trust.consent_url)
-    done = register_shopper(loaded, http, name, decisions, age_band=age_band)
-    typer.echo(json.dumps({"name": name, "shopper": done.shopper, "token": done.token}))
-
-
-@app.command()
-def link(
-    name: NameArgument,
-    shopper: Annotated[str, typer.Argument(metavar="ID", help="Her id at the consent service.")],
-    home: HomeOption,
-) -> None:
-    """Take note of a shopper who chose this store herself.
-
-    In every round the consent service says whether she did, and whether she agrees.
-    """
-    from client.store.members import name_shopper
-    from client.store.setup import load_store
-
-    made = name_shopper(load_store(home), name, shopper)
-    typer.echo(f"This store stands for {len(made.shoppers):,} shoppers.")
-
-
+app.command()(enrol)
+app.command()(link)
+app.command()(state)
 app.command("import")(import_)
 
 

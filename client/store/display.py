@@ -3,6 +3,7 @@
 import datetime as dt
 
 from client.store.intake import Arrived
+from client.store.members import Linked
 from client.store.overview import Overview
 from crypto.dp.bound import told
 
@@ -22,6 +23,16 @@ def arrived_lines(arrived: Arrived) -> list[str]:
         "were bad and left out": arrived.skipped,
     }
     return lines + [f"{count:,} lines {what}." for what, count in others.items() if count]
+
+
+def linked_lines(done: Linked) -> list[str]:
+    """A list of shoppers in a few words."""
+    lines = [f"{done.added:,} shoppers of the list are linked now."]
+    if done.known:
+        lines.append(f"{done.known:,} were linked before.")
+    if done.refused:
+        lines.append(f"{len(done.refused):,} rows were left out.")
+    return [*lines, f"This store stands for {len(done.home.shoppers):,} shoppers."]
 
 
 def overview_lines(found: Overview) -> list[str]:
