@@ -20,7 +20,6 @@ from client.home import ClientHome
 from client.own_data import kept
 from client.page.desk import Desk, DeskDep
 from client.page.door import API
-from client.page.problems import Problem, answers
 from client.page.rate import Bucket
 from client.readiness import Readiness, readiness
 from client.recommender.openness import Breadth
@@ -28,6 +27,7 @@ from client.register import spent_by
 from client.shelf import Stock
 from client.showing import show_list
 from consent.notice import Language
+from consent.problem import Problem, answers
 from crypto.errors import InvalidInputError
 
 PREFIX: Final = f"{API}v1"

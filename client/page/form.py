@@ -4,15 +4,13 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
 from client.page.desk import DeskDep
-from client.page.problems import Problem
+from consent.form import CSRF_FIELD, form_fields, read_form
+from consent.problem import Problem
 
-CSRF_FIELD: Final = "csrf"
-MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MAX_BYTES: Final = 8 * 1024
 MAX_FIELDS: Final = 30
 
@@ -30,14 +28,8 @@ class Form:
 
 async def _body(request: Request) -> bytes:
     """The body, read before the handler runs in a thread of its own."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-        raise Problem(415, f"Forms are sent as {MEDIA_TYPE}.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Problem(413, f"A form has at most {MAX_BYTES} bytes.")
-    return bytes(body)
+    content_type = request.headers.get("content-type", "")
+    return await read_form(content_type, request.stream(), most=MAX_BYTES)
 
 
 def _form(desk: DeskDep, body: Annotated[bytes, Depends(_body)]) -> Form:
@@ -56,16 +48,4 @@ def parse(body: bytes) -> Form:
     Raises:
         Problem: 422, no such form, too many fields, or characters that no field holds.
     """
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError as error:
-        raise Problem(422, "This form can't be read; open the page again.") from error
-    if any(not value.isprintable() for _, value in pairs):
-        raise Problem(422, "A field has characters that can't be used; type it again.")
-    return Form(dict(pairs))
+    return Form(dict(form_fields(body, most=MAX_FIELDS)))

@@ -5,20 +5,19 @@ Answers never repeat what the caller sent.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from client.page.door import API
 from client.page.render import render
 from consent.panel.language import mark
+from consent.problem import MEDIA_TYPE, Problem, ProblemDetails, headers_of, places
 from crypto.errors import ConsentError, InvalidInputError, WireError
 
-MEDIA_TYPE: Final = "application/problem+json"
 _TITLES: Final[Mapping[int, str]] = {
     403: mark("This page is closed to you"),
     404: mark("There is no such page"),
@@ -52,40 +51,6 @@ _FAILED: Final = (
 )
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's word
-    """An answer other than success: an HTTP status and a sentence for the caller.
-
-    ``kind`` is the problem's type, where callers must tell it from others of its status.
-    """
-
-    def __init__(self, status: int, detail: str, *, kind: str = "about:blank") -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.kind = kind
-
-
-class ProblemDetails(BaseModel):
-    """RFC 9457 problem details."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-
-
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problem answers of an endpoint, for the OpenAPI document."""
-    return {
-        status: {
-            "model": ProblemDetails,
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {}},
-        }
-        for status in statuses
-    }
-
-
 def refusal(request: Request, status: int) -> Response:
     """The answer to what is not let in."""
     detail = {
@@ -114,11 +79,10 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _validation(request: Request, error: RequestValidationError) -> Response:
-        places = "; ".join(
-            f"{'.'.join(map(str, each['loc'][-1:]))}: {each['msg']}" for each in error.errors()[:5]
-        )
         return _answer(
-            request, Problem(422, f"The request is not of the documented form. {places}")
+            request,
+            Problem(422, "The request is not of the documented form."),
+            errors=places(error.errors()),
         )
 
     @app.exception_handler(HTTPException)
@@ -130,9 +94,9 @@ def add_handlers(app: FastAPI) -> None:
         return _answer(request, Problem(500, "This failed; nothing was changed."))
 
 
-def _answer(request: Request, problem: Problem) -> Response:
+def _answer(request: Request, problem: Problem, *, errors: list[str] | None = None) -> Response:
     if request.url.path.startswith(API):
-        return _json(problem)
+        return _json(problem, errors)
     title, sentence = _said(problem.status)
     return render(request, "error.html", status=problem.status, title=title, sentence=sentence)
 
@@ -143,17 +107,11 @@ def _said(status: int) -> tuple[str, str]:
     return _FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _OTHER
 
 
-def _json(problem: Problem) -> JSONResponse:
-    body = ProblemDetails(
-        type=problem.kind,
-        title=HTTPStatus(problem.status).phrase,
-        status=problem.status,
-        detail=problem.detail,
-    )
-    unauthorised = problem.status == HTTPStatus.UNAUTHORIZED
+def _json(problem: Problem, errors: list[str] | None) -> JSONResponse:
+    made = ProblemDetails.of(problem.status, problem.detail, kind=problem.kind, errors=errors)
     return JSONResponse(
-        body.model_dump(),
+        made.to_json(),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers={"WWW-Authenticate": "Bearer"} if unauthorised else None,
+        headers=headers_of(problem.status),
     )

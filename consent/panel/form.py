@@ -4,17 +4,17 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from consent.form import CSRF_FIELD, LINE_BREAKS, form_fields, read_form
 from consent.panel.visitor import Visitor, VisitorDep
-from consent.service.problems import Problem
+from consent.problem import Problem
 
-MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+__all__ = ["CSRF_FIELD", "Form", "FormDep"]
 MAX_BYTES: Final = 64 * 1024
 MAX_FIELDS: Final = 500
-CSRF_FIELD: Final = "csrf"
 
 
 class ForeignFormError(Problem):
@@ -48,14 +48,8 @@ class Form:
 
 async def _body(request: Request) -> bytes:
     """The body, read before the handler runs in its own thread."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-        raise Problem(415, f"Forms are sent as {MEDIA_TYPE}.")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Problem(413, f"A form has at most {MAX_BYTES} bytes.")
-    return bytes(body)
+    content_type = request.headers.get("content-type", "")
+    return await read_form(content_type, request.stream(), most=MAX_BYTES)
 
 
 def _form(request: Request, visitor: VisitorDep, body: Annotated[bytes, Depends(_body)]) -> Form:
@@ -76,20 +70,8 @@ def parse(body: bytes) -> Form:
     Raises:
         Problem: 422, no such form, too many fields, or characters that no field holds.
     """
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"),
-            keep_blank_values=True,
-            strict_parsing=bool(body),
-            errors="strict",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError as error:
-        raise Problem(422, "This form can't be read; open the page again.") from error
     fields: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if any(not char.isprintable() and char not in "\r\n\t" for char in value):
-            raise Problem(422, "A field has characters that can't be used; type it again.")
+    for name, value in form_fields(body, most=MAX_FIELDS, beside=LINE_BREAKS):
         fields.setdefault(name, []).append(value)
     return Form({name: tuple(values) for name, values in fields.items()})
 

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from client.page.desk import DeskDep
 from client.page.form import FormDep
-from client.page.problems import Problem
 from client.page.render import redirect, render, say
 from client.statements import NOTHING, read_statements, state
+from consent.problem import Problem
 from consent.tasks.groups import DEFAULT_SCHEMA
 from crypto.errors import InvalidInputError
 

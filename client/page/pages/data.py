@@ -17,9 +17,9 @@ from client.journal import Journal
 from client.own_data import Line, correct, delete, delete_item, kept, own_lines
 from client.page.desk import Desk, DeskDep
 from client.page.form import Form, FormDep
-from client.page.problems import Problem
 from client.page.render import redirect, render, say
 from client.personal_export import export_path, write_export
+from consent.problem import Problem
 from crypto.errors import WireError
 
 router = APIRouter(include_in_schema=False)

@@ -10,10 +10,10 @@ from client.page.desk import DeskDep
 from client.page.door import OPEN, cookie_name
 from client.page.form import FormDep
 from client.page.language import COOKIE
-from client.page.problems import Problem
 from client.page.render import STATIC, static
 from consent.origin import local_path
 from consent.panel.language import parsed
+from consent.problem import Problem
 
 router = APIRouter(include_in_schema=False)
 _YEAR_S: Final = 365 * 24 * 60 * 60

@@ -10,13 +10,13 @@ from client.home import ClientHome
 from client.page.desk import Desk, DeskDep
 from client.page.form import FormDep
 from client.page.language import language_of
-from client.page.problems import Problem
 from client.page.render import redirect, render, say
 from client.readiness import Readiness, readiness
 from client.recommender.openness import Breadth
 from client.shelf import DEFAULT_COUNT, Shelf
 from client.showing import show_list
 from consent.panel.language import mark
+from consent.problem import Problem
 from crypto.errors import InvalidInputError
 
 router = APIRouter(include_in_schema=False)

@@ -101,7 +101,9 @@ def test_forgetting_ends_the_tokens(till: App, browser: Browser) -> None:
 def test_requests_are_bounded(till: App, closed: Browser) -> None:
     assert till.get("/recommendations?count=0").status_code == 422
     assert till.get("/recommendations?count=101").status_code == 422
-    assert till.get(f"/explanation?item={'x' * 300}").status_code == 422
+    long = till.get(f"/explanation?item={'x' * 300}")
+    assert (long.status_code, "xxx" in long.text) == (422, False)
+    assert long.json()["errors"] == ["query.item: String should have at most 256 characters"]
     closed.app.state.bucket = Bucket(at_once=AT_ONCE, per_minute=1, clock=lambda: 0.0)
     assert till.get("/stayed").status_code == 200
     for _ in range(AT_ONCE):
