@@ -122,20 +122,16 @@ def foretell(
     Raises:
         InvalidInputError: an artefact does not fit the catalogue, whatever her history.
     """
-    # Before her history is looked at: whether artefacts are refused must not tell of it.
+    # Of everybody, before it is known whether she counts: neither a refusal of the artefacts nor
+    # the time that a list takes shall tell a coordinator how often or when she bought.
     model = _model(_Same((catalogue, *artefacts)))
+    before = history.without_latest(1)
+    listed = best(model.scores(before).total, length)
     if history.baskets < max(least_baskets, 2) or not _late_enough(history, not_before):
         return None
-    last = history.age == 0
     wanted = np.zeros(history.items, dtype=bool)
-    wanted[history.item[last]] = True
-    before = history.without_latest(1)
-    return Foretold(
-        length=length,
-        listed=best(model.scores(before).total, length),
-        wanted=wanted,
-        owned=before.counts > 0,
-    )
+    wanted[history.item[history.age == 0]] = True
+    return Foretold(length=length, listed=listed, wanted=wanted, owned=before.counts > 0)
 
 
 @dataclass(frozen=True, eq=False)

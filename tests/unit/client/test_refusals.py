@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.contributions import registry
+from client.contributions.history import History
 from client.contributions.inputs import Inputs
 from client.contributions.registry import CONTRIBUTIONS, contribute
+from client.recommender.scores import Model, Scores
 from consent.admit import ConsentedEvents, admit
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
 from consent.tasks.item_item import ItemItemArtefact
@@ -25,7 +27,7 @@ from consent.tasks.popularity import PopularityArtefact
 from consent.tasks.task import Task
 from crypto.errors import FedcartError, InvalidInputError, WireError
 from tests.unit.client.test_contributions import events
-from tests.unit.client.test_sensitive import FLAGGED, POPULARITY, TASKS
+from tests.unit.client.test_sensitive import FLAGGED, POPULARITY, RELEASED, TASKS
 
 STATED = {"age": "35-44", "income": "top-fifth"}
 HISTORIES = (("a",), ("ab", "ab"), ("abc", "acf", "abcf"))
@@ -125,6 +127,24 @@ def test_what_fails_for_everybody_is_raised_without_a_word_of_hers(
     with pytest.raises(InvalidInputError, match=r"^0 baskets, {}$") as raised:
         contribute(task, hers(task, "abc"), FLAGGED, groups=STATED)
     assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", [TaskName.EVALUATION, TaskName.FAIRNESS])
+def test_a_list_is_made_also_of_whom_is_not_counted(
+    name: TaskName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes most of the time, and an answer that comes at once would tell."""
+    made, scores = list[int](), Model.scores
+
+    def counted(model: Model, history: History) -> Scores:
+        made.append(history.baskets)
+        return scores(model, history)
+
+    monkeypatch.setattr(Model, "scores", counted)
+    for contents in ((), *HISTORIES):
+        for stated in ({}, STATED):
+            assert end(TASKS[name], RELEASED, *contents, **stated) == "sent"
+    assert made == [0, 0, 0, 0, 1, 1, 2, 2]
 
 
 @given(scores=st.lists(st.floats(-2.0, 2.0, width=32) | st.just(3e38), min_size=6, max_size=6))
