@@ -65,6 +65,9 @@ class Catalogue:
         if any(not 0 <= index < len(self.items) for index in self.products.values()):
             raise InvalidInputError("A product of the catalogue belongs to no item of it.")
         for name, values in self.attributes.items():
+            if name != SENSITIVE and name.strip().casefold() == SENSITIVE:
+                # Read as any other attribute, it would let through all that it says to withhold.
+                raise InvalidInputError(f"Attribute {name!r} is not read: write it {SENSITIVE!r}.")
             if len(values) != len(self.items):
                 raise InvalidInputError(
                     f"Attribute {name!r} has {len(values)} entries for {len(self.items)} items."

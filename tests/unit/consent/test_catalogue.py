@@ -48,6 +48,8 @@ def test_products_are_read_as_their_items() -> None:
         ({"categories": ("a",)}, "one category"),
         ({"products": {"9": 3}}, "belongs to no item"),
         ({"attributes": {"mood": ((),)}}, "'mood' has 1 entries for 3 items"),
+        ({"attributes": {"Sensitive": (("alcohol",), (), ())}}, "write it 'sensitive'"),
+        ({"attributes": {" SENSITIVE": ((), (), ())}}, "write it 'sensitive'"),
     ],
 )
 def test_contradictions_are_refused(change: dict[str, object], said: str) -> None:
