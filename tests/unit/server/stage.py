@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from client.app import _sent, artefacts_in
@@ -23,7 +22,6 @@ from crypto.grant_list import pack_grants
 from crypto.invitation import Invitation
 from crypto.keyholder.home import KeyHolder
 from crypto.keyholder.peers import Peer
-from crypto.keyholder.service import app_of
 from crypto.keyholder.station import Station
 from crypto.sums.schemes import Scheme
 from crypto.upload import sign_upload
@@ -36,9 +34,8 @@ from server.ledger import Ledger
 from server.registry import Registry, Release
 from server.rounds import PlannedRound, RoundPlace, RoundTerms, plan_round
 from simulations.engine.grid import InProcessGrid, NodeConfig
-from tests.unit.client.stage import CATALOGUE, TASK, Party, make_client
+from tests.unit.client.stage import CATALOGUE, TASK, Party
 from tests.unit.consent.harness import Stage
-from tests.unit.crypto.keyholder.stage import make_holders
 from tests.unit.crypto.samples import (
     NOW,
     SENDER,
@@ -49,6 +46,9 @@ from tests.unit.crypto.samples import (
     share_sum,
     signer,
 )
+from tests.unit.server import prepared
+from tests.unit.server.mounted import Mounted
+from tests.unit.server.prepared import Prepared
 
 Answer = Callable[[str, RecordDict], RecordDict | str]
 TERMS = RoundTerms(population="test-federation", catalogue=CATALOGUE.hash, cards=cards())
@@ -102,7 +102,7 @@ class Scene:
     """Everything a round needs, over one temporary folder."""
 
     folder: Path
-    stage: Stage
+    ready: Prepared
     holders: tuple[KeyHolder, ...]
     parties: list[Party]
     federation: Federation
@@ -117,26 +117,14 @@ class Scene:
         budget: float = 1e6,
         scheme: Scheme = Scheme.COMPACT_SUM,
     ) -> "Scene":
-        stage = Stage(folder / "consent", coordinator_key=signer("coordinator").public_key())
-        holders = make_holders(folder, consent=stage.service_key, epsilon_cap=1e6)
-        shown = tuple(holder.card for holder in holders)
-        parties = [
-            make_client(
-                stage,
-                folder / f"client-{k}",
-                f"shopper-{k}",
-                cards=tuple(str(h.home / "public.card") for h in holders),
-                holders=tuple(card.identity for card in shown),
-                epsilon_cap=None,
-            )
-            for k in range(clients)
-        ]
+        ready = prepared.take(clients)
+        stage, holders = ready.stage, ready.holders_in(folder)
         federation = Federation(
             identity=signer("coordinator"),
             consent=stage.client,
             consent_key=stage.service_key,
             holders=endpoints(holders),
-            terms=replace(TERMS, cards=shown),
+            terms=replace(TERMS, cards=tuple(holder.card for holder in holders)),
             catalogue=CATALOGUE,
             ledger=Ledger(folder / "ledger.db", budget=budget, delta=1e-6),
             registry=Registry(folder / "releases"),
@@ -147,17 +135,21 @@ class Scene:
         )
         return cls(
             folder=folder,
-            stage=stage,
+            ready=ready,
             holders=holders,
-            parties=parties,
+            parties=ready.parties_in(folder),
             federation=federation,
             scheme=scheme,
         )
 
+    @property
+    def stage(self) -> Stage:
+        return self.ready.stage
+
     def close(self) -> None:
         for holder in self.federation.holders:
             holder.http.close()
-        self.stage.close()
+        prepared.give_back(self.ready)
 
     @property
     def members(self) -> list[Member]:
@@ -222,14 +214,27 @@ def endpoints(holders: Iterable[KeyHolder]) -> tuple[HolderEndpoint, ...]:
     for holder in holders:
         station = Station(holder, clock=lambda: float(NOW), source=neighbours)
         neighbours.stations[holder.number] = station
-        made.append(endpoint(holder, app_of(station)))
+        made.append(endpoint(station))
     return tuple(made)
 
 
-def endpoint(holder: KeyHolder, app: FastAPI) -> HolderEndpoint:
-    transport = InProcessTransport(app)
-    http = httpx.Client(transport=transport, base_url=f"http://keyholder-{holder.number}.test")
+def endpoint(station: Station) -> HolderEndpoint:
+    holder = station.holder
+    http = httpx.Client(transport=Line(station), base_url=f"http://keyholder-{holder.number}.test")
     return HolderEndpoint(number=holder.number, http=http, identity=holder.identity.public_key())
+
+
+class Line(InProcessTransport):
+    """To a key holder that ends its work when the line is closed."""
+
+    def __init__(self, station: Station) -> None:
+        self._mounted = Mounted.take(station)
+        super().__init__(self._mounted.app)
+
+    def close(self) -> None:
+        super().close()
+        self._mounted.station.close()
+        self._mounted.give_back()
 
 
 def away_from(path: str, holder: HolderEndpoint) -> HolderEndpoint:
