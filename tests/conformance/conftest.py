@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from crypto.sums.schemes import Scheme
+from crypto.sums.share_sum.open import OpeningKey
 from tests.conformance.rounds import MakeWorld, World
 
 _ROUNDS = count(1)
@@ -20,6 +22,14 @@ def _quick_disks() -> Iterator[None]:
     """Power goes within this process here: what was written is there, flushed or not."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _keys_read_once() -> Iterator[None]:
+    """A key holder that starts reads its opening key; the same bytes are the same key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OpeningKey, "from_bytes", staticmethod(lru_cache(OpeningKey.from_bytes)))
         yield
 
 

@@ -14,7 +14,6 @@ from crypto.errors import RoundError
 from crypto.keyholder.home import KeyHolder, load
 from crypto.keyholder.log.points import PersistPoint
 from crypto.keyholder.peers import Peer
-from crypto.keyholder.service import app_of
 from crypto.keyholder.station import Station
 from crypto.manifest import context_of
 from crypto.opening import OpenRequest
@@ -22,6 +21,7 @@ from crypto.sums.schemes import HOLDERS
 from crypto.wire import SignedRecord, parse_object, unpack_frames
 from server.keyholders import HolderEndpoint
 from tests.unit.crypto.samples import generator
+from tests.unit.server.mounted import Mounted
 
 NUMBERS: Final = tuple(range(1, HOLDERS + 1))
 _MAX_FRAME: Final = 1 << 28
@@ -57,6 +57,7 @@ class Holder(httpx.BaseTransport):
         self._deaths: dict[tuple[str, bool], int] = {}
         self._crash: PersistPoint | None = None
         self._station: Station | None = None
+        self._mounted: Mounted | None = None
         self.start()
         self.number = self.me.number
 
@@ -72,13 +73,23 @@ class Holder(httpx.BaseTransport):
             rng=generator(f"{self.home.name} {self.starts}"),
             reached=self._reach,
         )
-        self._app = httpx.ASGITransport(app=app_of(self._station), raise_app_exceptions=False)
+        if self._mounted is None:
+            self._mounted = Mounted.take(self._station)
+            self._app = httpx.ASGITransport(app=self._mounted.app, raise_app_exceptions=False)
+        self._mounted.station = self._station
 
     def stop(self) -> None:
         """It is gone, and what was in its memory with it."""
         if self._station is not None:
             self._station.close()
         self._station = None
+
+    def leave(self) -> None:
+        """It is gone for good."""
+        self.stop()
+        if self._mounted is not None:
+            self._mounted.give_back()
+        self._mounted = None
 
     def dies_before(self, path: str, *, nth: int = 1) -> None:
         """It is gone before it sees the nth next request for a step."""

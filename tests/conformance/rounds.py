@@ -130,7 +130,7 @@ class World:
         for endpoint in self.federation.holders:
             endpoint.http.close()
         for holder in self.holders.values():
-            holder.stop()
+            holder.leave()
         self.stage.close()
 
     def run(
