@@ -64,9 +64,7 @@ def drawn_negatives(
         if allowed.size:
             chosen = rng.choice(allowed, size=min(count, allowed.size), replace=False)
             items[shopper] = np.sort(chosen)
-    return Negatives(
-        items=items, origin=f"{count} drawn uniformly from items she never had", named={}
-    )
+    return Negatives(items=items, origin="drawn uniformly from items she never had", named={})
 
 
 def training_negatives(

@@ -332,7 +332,8 @@ def test_leave_one_out_runs_whole(shop: Population) -> None:
     assert any("TIFU-KNN is not made for leave-one-out" in said for said in metrics["warnings"])
     assert any(said.startswith("Negatives: ") for said in metrics["warnings"])
     text = printed(metrics)
-    assert "Published elsewhere" in text
+    assert "Published by others, on MovieLens 1M" in text
+    assert "synthetic-150x60-3 has 150 and 60" in " ".join(text.split())
     assert "at chance, as it must be" in text
     assert set(LEAVE_ONE_OUT) <= set(RivalName)
 
