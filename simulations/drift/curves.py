@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulations.report.chart import Tick
+from simulations.drift.measures import TITLES, UNITS
+from simulations.report.chart import Tick, round_steps
 
 SIDE: Final = 100.0
 PLOT: Final = 9.0  # rem
@@ -29,6 +30,7 @@ class Chart:
     """One measure over the weeks."""
 
     title: str
+    unit: str
     description: str
     lines: tuple[Line, ...]
     across: tuple[Tick, ...]
@@ -36,17 +38,17 @@ class Chart:
     height: float = PLOT + AXIS
 
 
-def charts(record: Mapping[str, Any], titles: Mapping[str, str]) -> list[Chart]:
-    """Every measure that some policy has, in the order of ``titles``."""
+def charts(record: Mapping[str, Any]) -> list[Chart]:
+    """Every measure that some policy has, in the order of ``TITLES``."""
     curves = record["curves"]
     return [
-        _chart(title, {p: table[name] for p, table in curves.items() if name in table}, curves)
-        for name, title in titles.items()
+        _chart(name, {p: table[name] for p, table in curves.items() if name in table}, curves)
+        for name in TITLES
         if any(name in table for table in curves.values())
     ]
 
 
-def _chart(title: str, found: Mapping[str, Any], policies: Mapping[str, Any]) -> Chart:
+def _chart(name: str, found: Mapping[str, Any], policies: Mapping[str, Any]) -> Chart:
     low = min(min(curve["low"]) for curve in found.values())
     high = max(max(curve["high"]) for curve in found.values())
     margin = 0.06 * (high - low) or 0.01
@@ -65,8 +67,9 @@ def _chart(title: str, found: Mapping[str, Any], policies: Mapping[str, Any]) ->
         for policy, curve in found.items()
     )
     return Chart(
-        title=title,
-        description=f"Weeks 1 to {weeks}: {told}.",
+        title=TITLES[name],
+        unit=UNITS[name],
+        description=f"Weeks 1 to {weeks}, {UNITS[name]}: {told}.",
         lines=tuple(
             Line(
                 style=order.index(policy) + 1,
@@ -77,8 +80,8 @@ def _chart(title: str, found: Mapping[str, Any], policies: Mapping[str, Any]) ->
         ),
         across=_weeks(weeks),
         down=tuple(
-            Tick(place=SIDE * (1 - part), text=f"{low + part * (high - low):.2g}")
-            for part in (0.1, 0.5, 0.9)
+            Tick(place=SIDE * (high - value) / (high - low), text=text)
+            for value, text in round_steps(low, high)
         ),
     )
 

@@ -21,6 +21,18 @@ TITLES: Mapping[str, str] = {
     "gini_bought": "Inequality of what is bought (Gini)",
     "satisfaction": "Satisfaction with what was bought",
 }
+# What each is counted in.
+UNITS: Mapping[str, str] = {
+    "repeat_share": "share of the list's places",
+    "diversity": "share of the pairs in a list",
+    "coverage": "share of the items on the shelf",
+    "gini_lists": "0: all items alike, 1: one has all",
+    "new_recall": "share of the lines that were new to her",
+    "new_share": "share of all lines",
+    "variety": "items a shopper",
+    "gini_bought": "0: all items alike, 1: one has all",
+    "satisfaction": "share of the shelf that she likes less",
+}
 
 
 def of_lists(listed: Ints, known: Bools, kind: Ints, sold: Bools) -> dict[str, float]:

@@ -8,10 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from string import ascii_lowercase
 
 from simulations.report import words
 from simulations.report.axes import BOTTOM, TOP, EpsilonAxis, QualityAxis
-from simulations.report.chart import PLOT_HEIGHT, Tick
+from simulations.report.chart import LEFT, PLOT_HEIGHT, Tick
 from simulations.report.record import Figure, Values, figure
 
 # Percent across; right of it stand the names of the level lines.
@@ -42,8 +43,12 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """A model that has no budget: a line at ``down`` (rem) and its name at ``text_down``."""
+    """A model that has no budget: a line at ``down`` (rem) and its name at ``text_down``.
 
+    ``letter`` stands for the name where there is no room for it.
+    """
+
+    letter: str
     name: str
     text: str
     down: float
@@ -61,6 +66,7 @@ class Curve:
     levels: tuple[Level, ...]
     across: tuple[Tick, ...]
     down: tuple[Tick, ...]
+    left: float = LEFT
     right: float = RIGHT
     height: float = PLOT_HEIGHT
 
@@ -141,8 +147,10 @@ def _levels(others: Mapping[str, float], down: QualityAxis) -> tuple[Level, ...]
     """Level lines from the top, their names moved down or up until none covers another."""
     places = [down.place(value) for value in others.values()]
     return tuple(
-        Level(name=name, text=words.score(value), down=place, text_down=text)
-        for (name, value), place, text in zip(others.items(), places, _apart(places), strict=True)
+        Level(letter=letter, name=name, text=words.score(value), down=place, text_down=text)
+        for letter, (name, value), place, text in zip(
+            ascii_lowercase, others.items(), places, _apart(places), strict=False
+        )
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from simulations.evaluation.curve import Curve, against_epsilon
 from simulations.evaluation.discovery import ZONED
+from simulations.evaluation.published import shown
 from simulations.report import words
 from simulations.report.html import environment, write_whole
 from simulations.report.record import Values, figure
@@ -40,13 +41,17 @@ def write(record: Mapping[str, Any], folder: Path) -> Path:
 
 def to_html(record: Mapping[str, Any]) -> str:
     """The page as text, ending in a newline."""
+    views = [_view(record, number, name) for number, name in enumerate(record["quality"])]
     return (
         environment("simulations.evaluation")
         .get_template("evaluation.html")
         .render(
             record=record,
             headline=headline(record),
-            views=[_view(record, number, name) for number, name in enumerate(record["quality"])],
+            views=views,
+            links=[*((view["id"], view["name"]) for view in views), ("how", "How it was measured")],
+            published=shown(record["published"], record["dataset"]),
+            terms=words.terms(record["columns"]),
         )
     )
 
@@ -54,7 +59,8 @@ def to_html(record: Mapping[str, Any]) -> str:
 def headline(record: Mapping[str, Any]) -> tuple[str, ...]:
     """The evaluation in a few sentences: whom it foretold, and each budget against the best rival.
 
-    The best rival is the tuned model with the highest NDCG@10: it sees all data in one place.
+    The best rival is the tuned model with the highest NDCG@10: it sees all data in one place. Where
+    no rival was tuned, each budget's figure stands alone.
     """
     data = record["dataset"]
     who = (
@@ -63,21 +69,33 @@ def headline(record: Mapping[str, Any]) -> tuple[str, ...]:
     )
     view = next(iter(record["quality"]))
     best = _best_rival(record, view)
+    models = record["quality"][view]
+    told = {
+        name: f"{name}: NDCG@10 {words.score(models[name][MAIN])}" for name in record["budgets"]
+    }
+    if best is None:
+        return (who, *(f"{sentence}." for sentence in told.values()))
+    rival = (
+        f"{best} is the best of the tuned models that see all data in one place, without any "
+        f"noise: NDCG@10 {words.score(models[best][MAIN])}."
+    )
     compared = [
-        _against(record["quality"][view][one["first"]][MAIN], one)
+        f"{told[one['first']]}, {_against(one)}."
         for one in record["comparisons"][view]
-        if one["metric"] == MAIN and one["second"] == best and one["first"] in record["budgets"]
+        if one["metric"] == MAIN and one["second"] == best and one["first"] in told
     ]
-    return (who, *compared)
+    return (who, rival, *compared)
 
 
-def _against(ours: float, one: Mapping[str, Any]) -> str:
+def _against(one: Mapping[str, Any]) -> str:
+    """How far a model is from the best rival, and whether that is more than luck."""
+    if one["relative"] is None:
+        return f"against {one['second']} {one['mean']:+.4f}"
     low, high = one["relative_ci"]
-    holds = ", which holds 0" if low <= 0 <= high else ""
+    clear = "" if low > 0 or high < 0 else "not clearly different from "
     return (
-        f"{one['first']}: NDCG@10 {words.score(ours)}. Against {one['second']}, the best model "
-        f"that sees all data in one place: {100 * one['relative']:+.2f}{words.PERCENT} "
-        f"(95{words.PERCENT} interval {100 * low:+.2f} to {100 * high:+.2f}{holds})."
+        f"{clear or 'against '}{one['second']}: {100 * one['relative']:+.2f}{words.PERCENT} "
+        f"(95{words.PERCENT} interval {100 * low:+.2f} to {100 * high:+.2f})"
     )
 
 

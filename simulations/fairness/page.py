@@ -17,13 +17,20 @@ from consent.tasks.fairness import BANDS, FAIR_RATIO, FairnessArtefact
 from crypto.errors import InvalidInputError
 from simulations.fairness import story
 from simulations.report import words
-from simulations.report.chart import Tick, nice_ceiling
+from simulations.report.chart import Key, Tick, nice_ceiling
 from simulations.report.html import environment, write_whole
+from simulations.report.story import Fact
 
 PAGE, RECORD = "fairness.html", "fairness.json"
 ROW: Final = 1.5  # rem
 AXIS: Final = 2.0
 LABELS: Final = 34.0  # percent of a chart's width
+LEGEND: Final = (
+    Key("line", "own", f"95{words.PERCENT} interval of this group alone"),
+    Key("line", "sure", "interval that holds for all groups at once; claims rest on it"),
+    Key("area", "blind", "gaps that this audit would probably have missed"),
+    Key("line", "fair", f"{100 * FAIR_RATIO:.0f}{words.PERCENT} of the mean"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +104,19 @@ def to_html(artefact: FairnessArtefact, record: Mapping[str, Any] | None) -> str
         groups=groups,
         headline=story.headline(artefact),
         facts=_facts(groups),
+        links=_links(groups),
+        legend=LEGEND,
         forests=_forests(artefact, groups),
         noise=artefact.noise_share,
     )
 
 
-def _facts(groups: Sequence[story.Named]) -> list[tuple[str, str, bool]]:
+def _links(groups: Sequence[story.Named]) -> list[tuple[str, str]]:
+    there = [("groups", "Groups"), ("lists", "What their lists hold")] if groups else []
+    return [*there, ("seen", "What could have been seen"), ("method", "Method and limits")]
+
+
+def _facts(groups: Sequence[story.Named]) -> list[Fact]:
     if not groups:
         return []
     sure = sum(each.finding.verdict in story.ALARMING for each in groups)
@@ -110,13 +124,19 @@ def _facts(groups: Sequence[story.Named]) -> list[tuple[str, str, bool]]:
     worst = min(groups, key=lambda each: each.finding.figures["ratio"].value)
     ratio = worst.finding.figures["ratio_sure"]
     lowest = (
-        f"of the mean: the lowest figure ({worst.name}); {100 * ratio.low:.0f} to "
-        f"{100 * ratio.high:.0f} % fit as well"
+        f"of the mean is the lowest figure ({worst.name}); anything from {100 * ratio.low:.0f} to "
+        f"{100 * ratio.high:.0f}{words.PERCENT} fits what was measured as well"
     )
+    seeing = f"groups in which a gap of {story.percent(story.GAP)} would probably have been seen"
+    whole = f"of {len(groups)}"
     return [
-        (f"{sure} of {len(groups)}", "groups surely served worse than the mean", sure > 0),
-        (f"{100 * ratio.value:.0f} %", lowest, False),
-        (f"{seen} of {len(groups)}", "groups in which a gap of 5 % would probably be seen", False),
+        Fact(
+            value=f"{sure} {whole}",
+            text="groups surely served worse than the mean",
+            alarming=sure > 0,
+        ),
+        Fact(value=f"{100 * ratio.value:.0f}{words.PERCENT}", text=lowest),
+        Fact(value=f"{seen} {whole}", text=seeing),
     ]
 
 
@@ -139,7 +159,7 @@ def _forest(
     mean = artefact.attributes[attribute].mean["ndcg"]
     at = [1 + reach * part for part in (-1, -0.5, 0, 0.5, 1)]
     return Forest(
-        title=f"{words.spaced(attribute)}: NDCG over the mean of all",
+        title=f"By {words.spaced(attribute)}: NDCG over the mean of all",
         description=f"The mean is {mean.value:.3f}. By group, with 95 % intervals: {told}.",
         marks=tuple(_mark(each, place, ROW * (number + 0.5)) for number, each in enumerate(mine)),
         ticks=tuple(Tick(place=place(each), text=f"{each:.3g}") for each in at),

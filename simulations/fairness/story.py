@@ -68,9 +68,16 @@ def headline(found: FairnessArtefact) -> tuple[str, ...]:
 
 def table(found: FairnessArtefact) -> Table:
     """The groups for a reader at a terminal."""
-    made = Table(title="By group: NDCG over the mean of all", title_justify="left")
+    made = Table(
+        title="By group: NDCG over the mean of all",
+        caption="ratio: 1 is served like everybody. sure for all: the interval that holds for all "
+        "groups at once. gap seen: the smallest, as a share of the mean, that would have been "
+        f"shown with 80{words.PERCENT} probability.",
+        title_justify="left",
+        caption_justify="left",
+    )
     made.add_column("group", no_wrap=True)
-    for title in ("shoppers", "ratio", "sure for all", "seen"):
+    for title in ("shoppers", "ratio", "sure for all", "gap seen"):
         made.add_column(title, justify="right", no_wrap=True)
     made.add_column("verdict", no_wrap=True)
     for each in groups_of(found):
@@ -80,7 +87,7 @@ def table(found: FairnessArtefact) -> Table:
             f"{figures['shoppers'].value:,.0f}",
             f"{figures['ratio'].value:.2f}",
             f"{figures['ratio_sure'].low:.2f}–{figures['ratio_sure'].high:.2f}",
-            _percent(each.detectable),
+            percent(each.detectable),
             words.spaced(each.finding.verdict),
             style="bold red" if each.finding.verdict in ALARMING else None,
         )
@@ -104,12 +111,12 @@ def _shown(groups: Sequence[Named]) -> str:
     below = [each.name for each in groups if each.finding.verdict is Verdict.BELOW]
     worse = [each.name for each in groups if each.finding.verdict is Verdict.WORSE]
     if below:
-        told = f"The recommender surely serves {words.listed(below)} below {_percent(FAIR_RATIO)}"
+        told = f"The recommender surely serves {words.listed(below)} below {percent(FAIR_RATIO)}"
         return f"{told} of the mean{_also(worse)}."
     if worse:
         return (
             f"The recommender surely serves {words.listed(worse)} worse than the mean; whether "
-            f"below {_percent(FAIR_RATIO)} of it is open."
+            f"below {percent(FAIR_RATIO)} of it is open."
         )
     return (
         "For no group is it shown that the recommender serves it worse than the mean. That is not "
@@ -138,31 +145,41 @@ def _look(groups: Sequence[Named]) -> tuple[str, ...]:
     sure = worst.finding.figures["ratio_sure"]
     many = words.plural(len(low), "group")
     told = (
-        f"The figures of {many} lie below {_percent(FAIR_RATIO)} of the mean, which can be luck: "
-        f"the lowest is {worst.name} at {_percent(sure.value)}, and everything from "
-        f"{_percent(sure.low)} to {_percent(sure.high)} fits what was measured."
+        f"The figures of {many} lie below {percent(FAIR_RATIO)} of the mean, which can be luck: "
+        f"the lowest is {worst.name} at {_ratio(sure.value)}, and everything from "
+        f"{_ratio(sure.low)} to {_ratio(sure.high)} fits what was measured."
     )
     return (told,)
 
 
 def _seeable(groups: Sequence[Named]) -> str:
     able = [each for each in groups if each.detectable <= GAP]
-    gaps = [each.detectable for each in groups]
-    reach = f"from {_percent(min(gaps))} in the largest group to {_percent(max(gaps))}"
+    best, worst = (side(groups, key=lambda each: each.detectable) for side in (min, max))
+    reach = (
+        f"from {percent(best.detectable)} ({best.name}) to {percent(worst.detectable)} "
+        f"({worst.name})"
+    )
     if len(able) == len(groups):
         return (
-            f"A gap of {_percent(GAP)} of the mean would probably have been seen in every group: "
+            f"A gap of {percent(GAP)} of the mean would probably have been seen in every group: "
             f"the smallest that this audit sees with 80{words.PERCENT} probability are {reach}."
         )
     some = "no" if not able else f"only {len(able)} of {len(groups)}"
     ending = "groups" if able else "group"
     return (
-        f"A gap of {_percent(GAP)} of the mean would probably have been seen in {some} {ending}. "
+        f"A gap of {percent(GAP)} of the mean would probably have been seen in {some} {ending}. "
         f"The smallest gaps that this audit sees with 80{words.PERCENT} probability are {reach}."
     )
 
 
-def _percent(share: float) -> str:
-    """Whole percent, with a decimal below ten where there is one."""
+def _ratio(value: float) -> str:
+    """A ratio to the mean, in whole percent."""
+    return f"{100 * value:.0f}{words.PERCENT}"
+
+
+def percent(share: float) -> str:
+    """Whole percent, with a decimal below ten where there is one; nothing is above all of it."""
+    if share > 1:
+        return f"more than 100{words.PERCENT}"
     shown = f"{100 * share:.1f}" if share < 0.0995 else f"{100 * share:.0f}"
     return f"{shown.removesuffix('.0')}{words.PERCENT}"

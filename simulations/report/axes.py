@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from crypto.dp.bound import rounded_up
-from simulations.report import words
-from simulations.report.chart import PLOT_HEIGHT, Tick
+from simulations.report.chart import LEFT, PLOT_HEIGHT, RIGHT, Tick, round_steps
 from simulations.report.record import Figure
 
-# Inside the plot: the room for the axes' texts (percent, rem).
-LEFT, RIGHT = 14.0, 96.0
+# Inside the plot, in rem: below it is room for the axes' texts.
 TOP, BOTTOM = 1.0, PLOT_HEIGHT - 2.2
 NO_BOUND_TEXT = "no bound"
 
@@ -74,6 +72,6 @@ class QualityAxis:
         return BOTTOM - (value - self.low) / (self.high - self.low) * (BOTTOM - TOP)
 
     def ticks(self) -> tuple[Tick, ...]:
-        """Three round-ish places, in rem down."""
-        inner = [self.low + (self.high - self.low) * part for part in (0.1, 0.5, 0.9)]
-        return tuple(Tick(place=self.place(value), text=words.score(value)) for value in inner)
+        """Round numbers, in rem down."""
+        steps = round_steps(self.low, self.high)
+        return tuple(Tick(place=self.place(value), text=text) for value, text in steps)

@@ -7,6 +7,7 @@ its size on every screen and grows with the reader's font.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 FULL = 100.0
 _NICE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -16,6 +17,8 @@ ROW = 2.9
 AXIS = 1.8
 BAR_TOP, BAR_HEIGHT = 1.45, 0.9
 PLOT_HEIGHT = 13.0
+# The ends of a plot in percent: left of it stand the texts of its axis.
+LEFT, RIGHT = 14.0, 96.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,14 @@ class Stack:
     zero: float = 0.0
 
 
+class Key(NamedTuple):
+    """An entry of a legend: "line" or "area", the class that it is drawn with, and its name."""
+
+    shape: str
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stacks:
     """Stacked bars on one axis; ``legend`` names each kind."""
@@ -91,7 +102,7 @@ class Stacks:
     title: str
     description: str
     stacks: tuple[Stack, ...]
-    legend: tuple[tuple[str, str], ...]
+    legend: tuple[Key, ...]
 
     @property
     def height(self) -> float:
@@ -120,6 +131,8 @@ class Scatter:
     points: tuple[Point, ...]
     across: tuple[Tick, ...]
     down: tuple[Tick, ...]
+    left: float = LEFT
+    right: float = RIGHT
     height: float = PLOT_HEIGHT
 
 
@@ -130,6 +143,21 @@ def nice_ceiling(value: float) -> float:
     power = 10.0 ** math.floor(math.log10(value))
     # Rounding noise must not push a round number to the next one.
     return next(nice for each in _NICE if (nice := each * power) >= value * (1 - 1e-12))
+
+
+def round_steps(low: float, high: float) -> tuple[tuple[float, str], ...]:
+    """Round numbers from ``low`` to ``high``, two to seven of them, each with its text.
+
+    Args:
+        low: the lower end of an axis.
+        high: the upper end, above ``low``.
+    """
+    widest = (high - low) / 2.5
+    power = 10.0 ** math.floor(math.log10(widest))
+    step = max(each * power for each in (1.0, 2.0, 5.0) if each * power <= widest)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return tuple((step * each, f"{step * each:.{digits}f}") for each in range(first, last + 1))
 
 
 def axis(top: float) -> tuple[Tick, ...]:

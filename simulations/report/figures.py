@@ -7,6 +7,7 @@ from simulations.report import words
 from simulations.report.chart import (
     Bar,
     Bars,
+    Key,
     Stack,
     Stacks,
     axis,
@@ -177,7 +178,7 @@ def _stacks(title: str, rows: Mapping[str, Mapping[str, float]]) -> Stacks:
             )
             for label, parts in rows.items()
         ),
-        legend=tuple((colours[name], _legend(name, rows)) for name in kinds),
+        legend=tuple(Key("area", colours[name], _legend(name, rows)) for name in kinds),
     )
 
 
@@ -204,12 +205,12 @@ def scored(recommendations: tuple[Recommended, ...]) -> tuple[Scored, ...]:
     return tuple(_scored(each, axis_reach) for each in recommendations)
 
 
-def score_legend(recommendations: tuple[Recommended, ...]) -> tuple[tuple[str, str], ...]:
+def score_legend(recommendations: tuple[Recommended, ...]) -> tuple[Key, ...]:
     """Colour and name of every kind of part that some recommendation has."""
     used = dict.fromkeys(part.kind for each in recommendations for part in each.parts)
     known = [kind for kind in words.PARTS if kind in used]
     names = [*known, *(kind for kind in used if kind not in words.PARTS)]
-    return tuple((_colour(kind), words.named(kind, words.PARTS)) for kind in names)
+    return tuple(Key("area", _colour(kind), words.named(kind, words.PARTS)) for kind in names)
 
 
 def _scored(each: Recommended, axis_reach: tuple[float, float]) -> Scored:

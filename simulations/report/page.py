@@ -48,9 +48,27 @@ def to_html(runs: Sequence[Run]) -> str:
         rows=compared,
         views=[_view(row) for row in compared],
         several=len(runs) > 1,
+        links=_links(compared),
         same_data=compare.same_data(runs),
         against_epsilon=compare.against_epsilon(compared),
     )
+
+
+def _links(rows: Sequence[compare.Row]) -> list[tuple[str, str]]:
+    """The page's sections: of several runs the comparison and each run, of one its parts."""
+    if len(rows) > 1:
+        runs = [(f"run{row.number}", f"{row.number}: {row.name}") for row in rows]
+        return [("comparison", "Comparison"), *runs]
+    (row,) = rows
+    there = {
+        "quality": "Quality" if row.run.metrics.quality else "",
+        "privacy": "Privacy spent",
+        "consent": "Consent",
+        "cost": "Cost",
+        "household": "One household" if row.run.household else "",
+        "notes": "Notes",
+    }
+    return [(f"run{row.number}-{part}", name) for part, name in there.items() if name]
 
 
 def _view(row: compare.Row) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Numbers and names as people read them. Every ε is rounded up, so that what is read holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from crypto.dp.bound import told
 from simulations.report.record import Figure
@@ -43,6 +43,17 @@ TASKS = {
 PURPOSES = {
     "personalise-on-device": "recommendations on her device",
     "train-shared-models": "training shared models",
+}
+# What a metric says, by the beginning of its name.
+TERMS = {
+    "hr": "HR: share of shoppers whose held-out item is in the list.",
+    "ndcg": "NDCG: hits, worth more near the top, against the best possible list.",
+    "recall": "Recall: share of the basket found.",
+    "phr": "PHR: share of shoppers with at least one hit.",
+    "recall_repeat": "Repeats and explores: the part of the basket that the shopper had, or had "
+    "not, bought before.",
+    "ndcg_new": "New only: a list of what she never bought, against the explores.",
+    "repeat_share": "Repeats in list: share of the list that she had bought before.",
 }
 DECISIONS = {"given": "yes", "refused": "no", "withdrawn": "withdrawn"}
 
@@ -137,6 +148,12 @@ def task(name: str) -> str:
 def named(name: str, names: Mapping[str, str]) -> str:
     """What a reader calls it; an unknown name stays as it is, in words."""
     return names.get(name, spaced(name))
+
+
+def terms(metrics: Iterable[str]) -> str:
+    """What each of these metrics says, once, in the order of ``TERMS``."""
+    names = {name.partition("@")[0] for name in metrics}
+    return " ".join(text for name, text in TERMS.items() if name in names)
 
 
 def clear(difference: Figure) -> bool:

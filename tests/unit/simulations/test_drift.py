@@ -14,9 +14,16 @@ from client.recommender.discovery import Zone
 from client.recommender.openness import Breadth
 from consent.tasks.names import TaskName
 from crypto.errors import InvalidInputError
-from simulations.drift.measures import TITLES, gini, of_baskets, of_lists, satisfaction
+from simulations.drift.measures import (
+    TITLES,
+    UNITS,
+    gini,
+    of_baskets,
+    of_lists,
+    satisfaction,
+)
 from simulations.drift.memory import Memory, estimate
-from simulations.drift.page import to_html
+from simulations.drift.page import headline, sentences, to_html
 from simulations.drift.policies import BEFORE, PLACES, Device, Policy
 from simulations.drift.study import LAST, Options, study
 from simulations.drift.town import WARM_UP, Bools, Habits, Ints, Town
@@ -174,15 +181,43 @@ def test_too_little_for_an_interval_is_refused() -> None:
         Habits(items=5, categories=9)
 
 
+def test_the_headline_tells_sides_and_what_is_not_clear(record: dict[str, Any]) -> None:
+    made = record | {
+        "differences": {
+            Policy.NO_LIST: {
+                "variety": [1.77, 1.66, 1.88],
+                "satisfaction": [-0.008, -0.009, -0.007],
+            },
+            Policy.ZONE: {"variety": [0.1, -0.2, 0.4], "coverage": [-0.057, -0.07, -0.045]},
+        }
+    }
+    _, without, zoned = headline(made)
+    assert without.startswith("No list: 1.77 more different items bought")
+    assert "(1.66 to 1.88); 0.0080 less satisfaction" in without
+    assert "(0.0070 to 0.0090)" in without
+    assert "no clear difference in different items bought in four weeks" in zoned
+    assert "0.057 less of the shelf in some list, as a share (0.045 to 0.070)" in zoned
+    told = sentences(made)
+    assert len(told) == 3
+    assert told[0].startswith(
+        "no list: Different items bought in four weeks +1.77 (+1.66 to +1.88)"
+    )
+    assert told[0].endswith("items a shopper")
+
+
 class _Counting(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.words = ""
+        self.ids: set[str] = set()
+        self.links: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         assert tag not in {"script", "link", "img"}
+        self.ids |= {value or "" for name, value in attrs if name == "id"}
+        self.links |= {value or "" for name, value in attrs if name == "href"}
 
     def handle_data(self, data: str) -> None:
         self.words += data
@@ -194,6 +229,10 @@ def test_the_page_has_a_chart_a_measure_and_a_line_a_policy(record: dict[str, An
     assert page.tags.count("figure") == len(TITLES)
     assert page.tags.count("polyline") == sum(len(table) for table in record["curves"].values())
     assert "each week from 70 items" in " ".join(page.words.split())
+    assert page.links == {"#curves", "#differences", "#method"}
+    assert {link.removeprefix("#") for link in page.links} <= page.ids
+    for unit in UNITS.values():
+        assert page.words.count(unit) >= 2  # at its chart and in the table
     for policy in Policy:
         assert policy in page.words
     for title in TITLES.values():

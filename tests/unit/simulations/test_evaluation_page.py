@@ -1,7 +1,9 @@
 """The page of an evaluation: its curve stands where the figures are, and its words are theirs."""
 
+import copy
 import json
 import math
+import re
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +19,7 @@ from simulations.evaluation.options import Options
 from simulations.evaluation.page import headline, to_html, write
 from simulations.evaluation.parallel import in_order
 from simulations.evaluation.protocol import Stage
+from simulations.evaluation.published import LEAK, LEAVE_ONE_OUT, shown
 from simulations.population.synthetic import synthetic
 from simulations.report.axes import BOTTOM, TOP
 
@@ -78,12 +81,14 @@ class _Page(HTMLParser):
         super().__init__()
         self.text: list[str] = []
         self.sources: list[str] = []
+        self.ids: set[str] = set()
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
 
     def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.sources += [v or "" for k, v in attrs if k in {"src", "href", "action"}]
+        self.ids |= {v or "" for k, v in attrs if k == "id"}
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +114,54 @@ def test_the_page_shows_the_record_and_loads_nothing(record: dict[str, Any]) -> 
 
 def test_the_headline_compares_each_budget_with_the_best_rival(record: dict[str, Any]) -> None:
     told = headline(record)
-    assert len(told) == 3
-    for name, sentence in zip(record["budgets"], told[1:], strict=True):
+    assert len(told) == 4
+    assert told[1].startswith("UP-CF is the best of the tuned models")
+    for name, sentence in zip(record["budgets"], told[2:], strict=True):
         assert sentence.startswith(f"{name}: NDCG@10 ")
-        assert "Against UP-CF" in sentence
+        assert re.search(r"(against|not clearly different from) UP-CF: [+-]\d", sentence)
+
+
+def test_the_headline_says_which_differences_are_clear(record: dict[str, Any]) -> None:
+    made = copy.deepcopy(record)
+    [compared] = made["comparisons"].values()
+    for one in compared:
+        one |= {"relative": 0.05, "relative_ci": [0.01, 0.09], "mean": 0.01}
+    assert all("against UP-CF: +5.00" in sentence for sentence in headline(made)[2:])
+    for one in compared:
+        one |= {"relative": None, "relative_ci": None}  # the rival found nothing at all
+    assert all(sentence.endswith("against UP-CF +0.0100.") for sentence in headline(made)[2:])
+    made["tuning"] = {}
+    assert len(headline(made)) == 3
+
+
+def test_published_figures_say_whose_they_are(record: dict[str, Any]) -> None:
+    assert shown(record["published"], record["dataset"]) is None
+    other = shown(LEAVE_ONE_OUT, record["dataset"])
+    assert other is not None
+    assert "MovieLens 1M has 6,040 shoppers and 3,706 items; synthetic-60x30-0 has 60 and 30" in (
+        other.remark
+    )
+    assert len(other.notes) == len(set(other.notes)) == 2
+    for figure, marks in other.rows:
+        assert [other.notes[mark - 1] for mark in marks] == [figure["note"]]
+    same = shown(LEAVE_ONE_OUT, {"name": "films", "shoppers": 6040, "items": 3706})
+    assert same is not None
+    assert same.remark == "films has as many shoppers and items as MovieLens 1M."
+    page = _Page()
+    page.feed(to_html(record | {"published": list(LEAVE_ONE_OUT)}))
+    text = " ".join(" ".join(page.text).split())
+    assert other.title in text
+    assert other.remark in text
+    assert text.count(LEAK) == 1
+
+
+def test_every_level_has_a_letter_for_narrow_screens(record: dict[str, Any]) -> None:
+    curve = against_epsilon(MODELS, BUDGETS, metric="ndcg@10", title="quality")
+    assert curve is not None
+    assert [level.letter for level in curve.levels] == ["a", "b", "c"]
+    page = _Page()
+    page.feed(to_html(record))
+    assert {source.removeprefix("#") for source in page.sources} <= page.ids
 
 
 def test_a_page_and_its_record_are_written(record: dict[str, Any], tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from simulations.fairness.audit import AuditOptions, audit_population
 from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.synthetic import synthetic
+from simulations.report import words
 from tests.unit.commands import fedcart
 
 QUIET = AuditOptions(stage=Stage.VALIDATION, epsilon=None, seed=3)
@@ -103,6 +104,14 @@ def test_the_same_fault_is_not_seeable_among_few() -> None:
     assert verdicts["60+"] is Verdict.NOT_SEEABLE
     assert "in no group" in " ".join(story.headline(found))
     assert "not the same as fair" in " ".join(story.headline(found))
+    gaps = {each.name: each.detectable for each in story.groups_of(found)}
+    best, worst = min(gaps, key=gaps.__getitem__), max(gaps, key=gaps.__getitem__)
+    said = " ".join(story.headline(found))
+    assert (
+        f"from {story.percent(gaps[best])} ({best}) to {story.percent(gaps[worst])} ({worst})"
+        in (said)
+    )
+    assert story.percent(1.5) == f"more than 100{words.PERCENT}"
 
 
 def test_bootstrap_over_shoppers_agrees_with_the_finish(record: dict[str, Any]) -> None:
@@ -170,12 +179,14 @@ class _Tags(HTMLParser):
         self.open: list[str] = []
         self.ids: Counter[str] = Counter()
         self.loads: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = dict(attrs)
         if (name := names.get("id")) is not None:
             self.ids[name] += 1
         self.loads += [v for k in ("src", "href") if (v := names.get(k)) and not v.startswith("#")]
+        self.links += [v[1:] for v in [names.get("href") or ""] if v.startswith("#")]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -192,7 +203,11 @@ def test_the_page_is_whole_and_says_both_sides(record: dict[str, Any], tmp_path:
     assert not tags.open
     assert max(tags.ids.values()) == 1
     assert [each for each in tags.loads if not each.startswith("data:")] == []
+    assert tags.links
+    assert set(tags.links) <= set(tags.ids)
     assert "<script" not in html
+    assert "made without the baskets that are foretold" in html
+    assert "Figures can look slightly better" not in html
     for said in ("What could have been seen", "Method and limits", "bootstrap", "60+"):
         assert said in html
     assert json.loads((tmp_path / "fairness.json").read_text()) == json.loads(json.dumps(record))
@@ -208,6 +223,7 @@ def test_a_release_is_read_without_the_study(large: Population, tmp_path: Path) 
     html = (tmp_path / "page" / "fairness.html").read_text()
     assert "Noise in a group" in html
     assert "came with the data" not in html
+    assert "Figures can look slightly better" in html
     assert not (tmp_path / "page" / "fairness.json").exists()
 
 
