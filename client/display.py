@@ -6,11 +6,17 @@ from rich.table import Table
 
 from client.choices import Status
 from client.intake import Intake
+from client.outcomes import LEAST_LISTS, WINDOW_DAYS, Drawing, Outcome
 from client.shelf import Shelf, Suggestion
 from consent.answers import Consents
 from consent.purpose import LIVE_STATES, Category, Cell, ConsentState, Purpose
 from crypto.dp.bound import told
 
+_DRAWINGS: Final = {
+    Drawing.AS_NOW: "as it is drawn now",
+    Drawing.BEST_MORE: "had the best been drawn more often",
+    Drawing.ALL_ALIKE: "had all candidates been drawn alike",
+}
 _RESTRICTED: Final = "Your data is restricted: it is kept, and nothing is used.\n"
 
 
@@ -37,6 +43,41 @@ def explanation_table(suggestion: Suggestion) -> Table:
     for each in why.strongest:
         table.add_row(each.sentence, f"{each.value:+.4f}", f"{each.share:.0%}")
     table.add_row("Score", f"{why.score:.4f}", "100%", style="bold")
+    return table
+
+
+def outcome_lines(came: Outcome) -> list[str]:
+    """What came of her zones in a few words."""
+    first = (
+        f"Of {came.shown:,} new things in {came.lists:,} lists that are over, you bought "
+        f"{came.bought:,} before the next day's list and within {WINDOW_DAYS} days."
+    )
+    told = [first]
+    if came.open:
+        told.append(
+            f"{came.open:,} lists are not over: your purchases on this device don't reach far "
+            "enough yet."
+        )
+    if not any(came.estimates.values()):
+        told.append(
+            "That is too little to say what other ways of drawing would have brought; it takes "
+            f"at least {LEAST_LISTS} lists."
+        )
+    return told
+
+
+def outcome_table(came: Outcome) -> Table:
+    """Purchases of a hundred things shown, by way of drawing, each with its 95 % interval."""
+    table = Table(title="Bought of 100 new things shown", caption="Worked out on this device.")
+    table.add_column("Drawing")
+    table.add_column("Estimate", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name, made in came.estimates.items():
+        if made is None:
+            table.add_row(_DRAWINGS[name], "-", "too little to say")
+        else:
+            ends = f"{100 * made.low:.1f} to {100 * made.high:.1f}"
+            table.add_row(_DRAWINGS[name], f"{100 * made.mean:.1f}", ends)
     return table
 
 

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import httpx
+
 from client.breadth import read_breadth
 from client.contributions.history import History
 from client.home import ClientHome
 from client.impressions import SAME_SECONDS, Showing, read_impressions, remember
-from client.outcomes import bought_after
+from client.outcomes import Outcome, bought_after, outcome
 from client.recommender.arrange import arranged_for
 from client.recommender.discovery import DEFAULT_ZONE, Shown, Slot
 from client.recommender.explanation.explain import explain
 from client.recommender.features import Knowledge
 from client.recommender.openness import slots
 from client.recommender.recommend import explained
-from client.shelf import Shelf, Stock, Suggestion, local_now
+from client.shelf import Shelf, Stock, Suggestion, local_now, take_stock
 from consent.notice import Language
 
 _IN_ZONE: Final = Slot.DISCOVERY
@@ -68,6 +70,23 @@ def show_list(
     plain = stock.shelf_of(listed, count=count, language=language, counterfactuals=counterfactuals)
     zone = [each for each in (shown if kept is None else kept) if each.slot is _IN_ZONE]
     return replace(plain, zone=tuple(_drawn(stock, each, language) for each in zone))
+
+
+def what_came(home: ClientHome, http: httpx.Client) -> Outcome:
+    """What came of the zones so far, from her log and her purchases on this device.
+
+    Args:
+        home: the device.
+        http: to its consent service; it reads her purchases, so consent is asked for as for a list.
+
+    Raises:
+        ConsentError: she doesn't agree, or the consent service can't say; nothing is read.
+        InvalidInputError: no purchases, or the note of lists is damaged.
+    """
+    stock = take_stock(home, http, tuple)  # it needs no artefact
+    return outcome(
+        read_impressions(home, home.shoppers[home.shopper]), stock.events, stock.catalogue
+    )
 
 
 def _kept(

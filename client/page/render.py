@@ -21,7 +21,13 @@ from markupsafe import Markup
 
 from client.page.desk import Desk, Flash, desk_of
 from client.page.language import language_of, tongue
-from client.page.words import breadth_name, category_name, group_name, task_name
+from client.page.words import (
+    breadth_name,
+    category_name,
+    drawing_name,
+    group_name,
+    task_name,
+)
 from consent.panel.language import OWN_NAMES, TAGS, Tongue, mark
 
 _OWN: Final = Path(str(files("client.page"))) / "static"
@@ -98,6 +104,8 @@ def _words(said: Tongue, desk: Desk) -> dict[str, Any]:
         "bound": said.bound,
         "signed": lambda value: ("+" if value > 0 else "−") + said.figure(abs(value)),
         "percent": lambda share: f"{round(100 * share)}%".replace("-", "−"),
+        "of_100": lambda share: said.number(round(100 * share, 1)),
+        "drawing_name": lambda drawing: drawing_name(said, drawing),
         "breadth_name": lambda breadth: breadth_name(said, breadth),
         "group": lambda name: group_name(said, name),
         "task": lambda name: task_name(said, name),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from client.outcomes import Drawing
 from client.recommender.openness import Breadth
 from consent.panel.language import Tongue, mark
 from consent.purpose import Category
@@ -68,3 +69,15 @@ _BREADTHS: Final[Mapping[Breadth, str]] = {
 def breadth_name(tongue: Tongue, breadth: Breadth) -> str:
     """A place of her slider."""
     return tongue.say(_BREADTHS[breadth])
+
+
+_DRAWINGS: Final[Mapping[Drawing, str]] = {
+    Drawing.AS_NOW: mark("as it is drawn now"),
+    Drawing.BEST_MORE: mark("had the best been drawn more often"),
+    Drawing.ALL_ALIKE: mark("had all candidates been drawn alike"),
+}
+
+
+def drawing_name(tongue: Tongue, drawing: Drawing) -> str:
+    """A way of drawing the zone."""
+    return tongue.say(_DRAWINGS[drawing])

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from client.breadth import breadth_named, read_breadth, set_breadth
 from client.home import ClientHome
+from client.impressions import read_impressions
+from client.outcomes import LEAST_LISTS, WINDOW_DAYS, outcome
 from client.page.desk import Desk, DeskDep
 from client.page.form import FormDep
 from client.page.language import language_of
@@ -81,8 +83,17 @@ def show(request: Request, desk: DeskDep) -> Response:
     except InvalidInputError:
         return obstacle(request, desk, home, *_NO_RELEASE)
     shelf = show_list(home, stock, count=DEFAULT_COUNT, language=language_of(request))
-    breadth = read_breadth(home, home.shoppers[home.shopper])
-    return render(request, "shelf.html", shelf=shelf, breadth=breadth, breadths=list(Breadth))
+    identifier = home.shoppers[home.shopper]
+    return render(
+        request,
+        "shelf.html",
+        shelf=shelf,
+        breadth=read_breadth(home, identifier),
+        breadths=list(Breadth),
+        came=outcome(read_impressions(home, identifier), stock.events, stock.catalogue),
+        window=WINDOW_DAYS,
+        least=LEAST_LISTS,
+    )
 
 
 @router.post("/discovery")

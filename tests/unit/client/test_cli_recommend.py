@@ -8,9 +8,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.events import EventStore
+from client.home import ClientHome
+from client.impressions import Impression, Showing
+from client.recommender.discovery import Slot, Zone, probabilities
 from consent.tasks.artefact import encode_artefact
 from consent.tasks.evaluation import EvaluationArtefact
-from tests.unit.client.shop import Shop, go_away
+from crypto.secret_file import write_secret
+from tests.unit.client.shop import PURCHASES, Shop, go_away
+from tests.unit.commands import fedcart
+
+FIRST = 1_709_290_000  # 1 March 2024, as her first purchases
 
 
 def test_the_list_comes_with_reasons(ready: Shop) -> None:
@@ -106,3 +113,52 @@ def test_another_federations_release_is_refused(ready: Shop) -> None:
     ready.manifest(place, opens=100, key=Ed25519PrivateKey.generate())
     refused = ready.recommend()
     assert (refused.code, "not of this device's federation" in refused.said) == (2, True)
+
+
+def noted(home: ClientHome, *, days: int, first: int = FIRST) -> None:
+    """A list a day from some time on, each with the two things that are new to her."""
+    chances = probabilities(2, Zone())
+    zone = tuple(
+        Impression(
+            item=item,
+            slot=Slot.DISCOVERY,
+            propensity=float(chances[place]),
+            rank=place + 1,
+            candidates=2,
+        )
+        for place, item in enumerate(("tea", "coffee"))
+    )
+    lists = [Showing(time=first + day * 86_400, items=zone).to_json() for day in range(days)]
+    folder = home.derived / home.shoppers[home.shopper]
+    folder.mkdir(mode=0o700, parents=True)
+    write_secret(folder / "impressions.json", json.dumps({"lists": lists}).encode())
+
+
+def test_what_came_of_new_things(ready: Shop) -> None:
+    home = ClientHome.load(ready.home)
+    noted(home, days=16)
+    asked = ("device", "discovery", "--home", ready.home, "--outcomes")
+    early = fedcart(*asked).said
+    assert "Of 8 new things in 4 lists that are over, you bought 0" in early
+    assert "12 lists are not over" in early
+    assert "too little to say" in early
+    ready.import_(f"{PURCHASES}c7,tea,2024-03-10,north\nc7,milk,2024-04-20,north\n")
+    told = fedcart(*asked).said
+    assert "Of 32 new things in 16 lists that are over, you bought 1" in told
+    assert "as it is drawn now" in told
+    found = json.loads(fedcart(*asked, "--json").out)["outcomes"]
+    assert (found["lists"], found["open"], found["shown"], found["bought"]) == (16, 0, 32, 1)
+    now = found["estimates"]["as-now"]
+    assert now["mean"] == pytest.approx(1 / 32)
+    assert now["low"] < 1 / 32 < now["high"]
+
+
+def test_what_came_is_not_read_without_consent(ready: Shop) -> None:
+    noted(ClientHome.load(ready.home), days=2)
+    asked = ("device", "discovery", "--home", ready.home, "--outcomes")
+    ready.choose("personalise-on-device", "purchases", "withdrawn")
+    refused = fedcart(*asked)
+    assert (refused.code, "bought" in refused.said) == (1, False)
+    go_away()
+    assert fedcart(*asked).code == 1
+    assert fedcart(*asked[:-1]).code == 0  # the slider is hers without asking anybody

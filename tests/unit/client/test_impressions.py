@@ -20,7 +20,14 @@ from client.impressions import (
     read_impressions,
     remember,
 )
-from client.outcomes import WINDOW_DAYS, bought_after, off_policy
+from client.outcomes import (
+    LEAST_LISTS,
+    WINDOW_DAYS,
+    Drawing,
+    bought_after,
+    off_policy,
+    outcome,
+)
 from client.personal_export import export_path, write_export
 from client.recommender.arrange import arrange
 from client.recommender.discovery import Shown, Slot, Zone, probabilities
@@ -162,6 +169,24 @@ def test_purchases_count_for_the_list_before_them() -> None:
     assert found == [{1}, {2}]
 
 
+def test_lists_of_one_day_share_it_and_end_with_the_next_days() -> None:
+    log = [_showing(NOON + hours * 3600) for hours in (0, 4, 24)]
+    bought = bought_after(log, bought_on((0, "item-01"), (1, "item-02"), (3, "item-03")), CATALOGUE)
+    assert bought == [{1}, {1}, {2, 3}]
+
+
+def bought_on(*lines: tuple[int, str]) -> ConsentedEvents:
+    """Purchases on days after the first list's."""
+    made = purchases("ann", *[item for _, item in lines])
+    times = np.array([NOON - DAY // 2 + day * DAY for day, _ in lines])
+    return admit(
+        replace(made, time=times),
+        purpose=Purpose.PERSONALISE,
+        categories={Category.PURCHASES},
+        sensitive_items=frozenset(),
+    )
+
+
 def _showing(at: int, *drawn: tuple[int, float, int, int]) -> Showing:
     return Showing(
         time=at,
@@ -223,3 +248,71 @@ def test_a_rule_that_never_draws_what_was_drawn_says_nothing() -> None:
     assert off_policy([], [], CATALOGUE, Zone()) is None
     with pytest.raises(InvalidInputError, match="as many outcomes"):
         off_policy(log, [], CATALOGUE, Zone())
+
+
+CHANCES = probabilities(20, Zone())
+
+
+def _log(lists: int, *, places: int = 6) -> list[Showing]:
+    """A list a day, each with a zone of the items 0, 1, 2 and so on, drawn at those ranks."""
+    drawn = [(rank, float(CHANCES[rank]), rank + 1, 20) for rank in range(places)]
+    return [_showing(NOON + day * DAY, *drawn) for day in range(lists)]
+
+
+def test_what_came_is_counted_and_only_of_lists_that_are_over() -> None:
+    lines = [(0, "item-00"), (0, "item-09"), (4, "item-01"), (4, "item-02"), (20, "item-03")]
+    found = outcome(_log(21), bought_on(*lines), CATALOGUE)
+    assert (found.lists, found.open) == (20, 1)
+    assert (found.shown, found.bought) == (120, 3)
+    assert json.loads(json.dumps(found.to_json()))["estimates"]["as-now"]["impressions"] == 120
+    now = found.estimates[Drawing.AS_NOW]
+    assert now is not None
+    assert now.mean == pytest.approx(3 / 120)
+    assert now.effective == pytest.approx(120)
+    best, alike = found.estimates[Drawing.BEST_MORE], found.estimates[Drawing.ALL_ALIKE]
+    assert best is not None
+    assert best.mean > now.mean  # what was bought stood high among the candidates
+    assert alike is not None
+    assert alike.effective < 120
+
+
+def test_purchases_that_are_not_on_the_device_yet_are_no_refusals() -> None:
+    """Two lists and a shop's file that ends before them: nothing is known of either."""
+    found = outcome(_log(2), bought_on((0, "item-09")), CATALOGUE)
+    assert (found.lists, found.open, found.shown, found.bought) == (0, 2, 0, 0)
+
+
+def test_with_too_little_nothing_is_claimed() -> None:
+    last = bought_on((40, "item-09"))
+    few = outcome(_log(LEAST_LISTS - 1), last, CATALOGUE)
+    assert few.lists == LEAST_LISTS - 1
+    assert set(few.estimates.values()) == {None}
+    thin = outcome(_log(LEAST_LISTS, places=2), last, CATALOGUE)
+    assert set(thin.estimates.values()) == {None}  # 20 impressions
+    assert set(outcome([], last, CATALOGUE).estimates.values()) == {None}
+
+
+def test_nothing_bought_is_not_known_to_be_never() -> None:
+    found = outcome(_log(10), bought_on((40, "item-09")), CATALOGUE).estimates[Drawing.AS_NOW]
+    assert found is not None
+    assert (found.mean, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(1.96**2 / (60 + 1.96**2), abs=1e-3)  # by hand: Wilson at 0
+
+
+def test_what_is_bought_together_is_one_visit() -> None:
+    """All of a zone or nothing: 10 lists say what 10 draws say, not what 60 do."""
+    log, everything = _log(10), frozenset(range(6))
+    together = off_policy(log, [everything, *[frozenset[int]()] * 9], CATALOGUE, Zone())
+    apart = off_policy(
+        log, [frozenset({n}) for n in range(6)] + [frozenset[int]()] * 4, CATALOGUE, Zone()
+    )
+    assert together is not None
+    assert apart is not None
+    assert together.mean == pytest.approx(apart.mean)
+    assert together.high - together.low > 1.5 * (apart.high - apart.low)
+
+
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.PERSONALISE}))
+def test_what_came_needs_the_grant_that_lists_need(purpose: Purpose) -> None:
+    with pytest.raises(ConsentError, match="worked out for"):
+        outcome(_log(1), admitted(purpose), CATALOGUE)

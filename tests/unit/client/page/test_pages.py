@@ -2,14 +2,18 @@
 
 import io
 import json
+import shutil
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from client.events import EventStore
 from client.home import ClientHome
+from client.shelf import local_now
 from tests.unit.client.page.conftest import Browser
 from tests.unit.client.shop import go_away
+from tests.unit.client.test_cli_recommend import noted
 
 
 def test_the_list_stands_with_its_reasons_and_parts(browser: Browser) -> None:
@@ -163,3 +167,29 @@ def test_the_slider_moves_the_zone(browser: Browser) -> None:
     assert "your slider is at nothing new" in page
     assert 'value="none" checked' in page
     assert browser.post("/discovery", {"breadth": "everything"}).status_code == 422
+
+
+def test_what_came_of_the_zone_is_told_as_far_as_it_is_known(browser: Browser) -> None:
+    assert "What came of it" not in browser.text("/")  # nothing is new to her, so no zone yet
+    home, start = ClientHome.load(browser.shop.home), local_now() - 60 * 86_400
+    shutil.rmtree(home.derived / home.shoppers[home.shopper])
+    noted(home, days=16, first=start)
+
+    def bought(*days: tuple[int, str]) -> str:
+        made = [(datetime.fromtimestamp(start, UTC) + timedelta(day), item) for day, item in days]
+        lines = [f"c7,{item},{at:%Y-%m-%d},north" for at, item in made]
+        return "\n".join(["card,article,date,branch", *lines])
+
+    browser.shop.import_(bought((-9, "milk"), (4, "milk")))
+    page = browser.text("/")
+    assert "Of 8 new things in 4 lists that are over, you bought 0" in page
+    assert "12 lists are not over" in page
+    assert "it takes at least 10 lists" in page
+    browser.shop.import_(bought((-9, "milk"), (10, "tea"), (50, "milk")))
+    page = browser.text("/")
+    assert "Of 32 new things in 16 lists that are over, you bought 1" in page
+    assert "had the best been drawn more often" in page
+    assert "3.1" in page
+    assert "按现在的抽取方式" in browser.get("/", accept_language="zh").text
+    browser.shop.choose("personalise-on-device", "purchases", "withdrawn")
+    assert "What came of it" not in browser.text("/")
