@@ -66,38 +66,48 @@ def total(task: ItemItemTask, histories: Iterable[History]) -> FloatArray:
 
 
 def direction(
-    history: History,
-    indices: IndexArray,
-    weights: FloatArray,
-    mean: FloatArray,
-    *,
-    entries: FloatArray | None = None,
+    history: History, indices: IndexArray, weights: FloatArray, mean: FloatArray
 ) -> FloatArray:
     """A shopper's direction z among the listed items.
 
-    Root basket counts times weights, scaled to length 1, minus the part along ``mean``, scaled to
-    length 1 again.
+    Her ``profile`` minus the part along ``mean``, scaled to length 1 again.
 
     Args:
         history: hers.
         indices: of the listed items, shape (M,).
         weights: one per listed item.
         mean: the direction that is taken out, shape (M,).
-        entries: what each of her entries counts, shape (n,), such as more for recent ones; 1 each
-            without. On the device only: what is contributed counts all alike.
 
     Returns:
         float64, shape (M,): of length 1, or all zero where no listed item was bought or nothing is
         left beside the mean direction.
     """
-    counts = history.counts
-    if entries is not None:
-        counts = np.bincount(history.item, entries, minlength=history.items).astype(np.float64)
-    profile = _unit(np.sqrt(counts[indices]) * weights)
-    residual = profile - float(profile @ mean) * mean
+    whole = profile(history, indices, weights)
+    residual = whole - float(whole @ mean) * mean
     if float(np.linalg.norm(residual)) < LEAST_RESIDUAL:
         return np.zeros(indices.size)
     return _unit(residual)
+
+
+def profile(
+    history: History,
+    indices: IndexArray,
+    weights: FloatArray,
+    *,
+    entries: FloatArray | None = None,
+) -> FloatArray:
+    """Her root basket counts of the listed items times weights, shape (M,).
+
+    ``entries``: what each of her entries counts, shape (n,), such as more for recent ones; 1 each
+    without. On the device only: what is contributed counts all alike.
+
+    Returns:
+        float64, shape (M,): of length 1, or all zero where no listed item was bought.
+    """
+    counts = history.counts
+    if entries is not None:
+        counts = np.bincount(history.item, entries, minlength=history.items).astype(np.float64)
+    return _unit(np.sqrt(counts[indices]) * weights)
 
 
 def _listed(task: ItemItemTask) -> IndexArray:

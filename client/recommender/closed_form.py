@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from client.contributions.history import FloatArray, History
-from client.contributions.item_item import direction
 from client.recommender.shared import Shared
 
 
@@ -51,18 +50,6 @@ def habit(history: History, *, decay: float, shared: Shared) -> FloatArray:
     weight = decay**history.age * basket[history.basket]
     found = np.bincount(history.item, weight, minlength=history.items)
     return found.astype(np.float64)  # bincount counts in integers when there is nothing to add
-
-
-def lift(shared: Shared, history: History, entries: FloatArray | None = None) -> FloatArray:
-    """The item-item model's say on every item, shape (items,); 0 for unlisted ones.
-
-    ``entries``: what each of her entries counts, shape (n,); 1 each without.
-    """
-    found, model = np.zeros(history.items), shared.item_item
-    if model is not None:
-        z = direction(history, model.indices, model.weights, model.mean, entries=entries)
-        found[model.indices] = z @ model.matrix
-    return found
 
 
 def liked(shared: Shared, history: History) -> FloatArray:

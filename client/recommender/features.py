@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from client.contributions.history import FloatArray, History
-from client.recommender.closed_form import ClosedForm, closed_form, habit, lift
+from client.recommender.closed_form import ClosedForm, closed_form, habit
 from client.recommender.content import recency
 from client.recommender.moment import Match, Moment, Setting, matches
+from client.recommender.pairs import Foretold, foretold, lift
 from client.recommender.rhythm import Rhythm, rhythm
 from client.recommender.shared import Shared
 from consent.tasks.ranker import Feature
@@ -32,6 +33,8 @@ LIFT_SCALE = 30.0
 # Content: leanings add up to a few units; of her entries, the last so many count most.
 FIT_SCALE = 3.0
 RECENT_ENTRIES = 15.0
+# What new items are foretold from: after so many entries one counts half.
+HALF_LIVES: Mapping[Feature, float] = {Feature.LIFT_NEW: 20.0, Feature.LIFT_LATELY: 3.0}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,6 +54,16 @@ class Knowledge:
     def lift(self) -> FloatArray:
         """The item-item model's say, shape (items,)."""
         return lift(self.shared, self.history)
+
+    def foretold(self, half_life: float) -> Foretold:
+        """What her latest entries foretell."""
+        if half_life not in self._foretold:
+            self._foretold[half_life] = foretold(self.shared, self.history, half_life)
+        return self._foretold[half_life]
+
+    @cached_property
+    def _foretold(self) -> dict[float, Foretold]:
+        return {}
 
     @cached_property
     def closed(self) -> ClosedForm:
@@ -136,10 +149,18 @@ def _lifted(know: Knowledge) -> FloatArray:
     return np.arcsinh(LIFT_SCALE * know.lift)
 
 
-def _lift_lately(know: Knowledge) -> FloatArray:
-    """The lift of her latest entries, for items that are new to her."""
-    lately = lift(know.shared, know.history, recency(know.history, RECENT_ENTRIES))
-    return np.where(know.bought, 0.0, np.arcsinh(LIFT_SCALE * lately))
+def crowd_part(know: Knowledge, feature: Feature) -> FloatArray:
+    """What of a feature of ``HALF_LIVES`` is the crowd's, shape (items,); the rest is her own."""
+    crowd = know.foretold(HALF_LIVES[feature]).crowd
+    return np.where(know.bought, 0.0, np.arcsinh(LIFT_SCALE * crowd))
+
+
+def _foretold(feature: Feature) -> Callable[[Knowledge], FloatArray]:
+    def column(know: Knowledge) -> FloatArray:
+        found = know.foretold(HALF_LIVES[feature])
+        return np.where(know.bought, 0.0, np.arcsinh(LIFT_SCALE * (found.crowd + found.own)))
+
+    return column
 
 
 COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
@@ -156,8 +177,8 @@ COLUMNS: Mapping[Feature, Callable[[Knowledge], FloatArray]] = {
     Feature.SEASON_NEW: lambda know: np.where(know.bought, 0.0, know.tilt),
     Feature.POPULAR_NEW: _popular_new,
     Feature.LIFT_BOUGHT: lambda know: np.where(know.bought, _lifted(know), 0.0),
-    Feature.LIFT_NEW: lambda know: np.where(know.bought, 0.0, _lifted(know)),
-    Feature.LIFT_LATELY: _lift_lately,
+    Feature.LIFT_NEW: _foretold(Feature.LIFT_NEW),
+    Feature.LIFT_LATELY: _foretold(Feature.LIFT_LATELY),
     Feature.CATEGORY: _category,
     Feature.CONTENT: _fit,
     Feature.CONTENT_LATELY: _fit_lately,

@@ -2,7 +2,8 @@
 
 Without a released ranker the score is the closed form, in lines of her latest basket. With one it
 is a weighted sum of features, the logarithm of the closed form first among them; that logarithm is
-shared out over the closed form's parts in proportion, so every score still says what it is made of.
+shared out over the closed form's parts in proportion, and what is foretold of new items is parted
+into the crowd's and what her own items add to it, so every score still says what it is made of.
 Nothing leaves the device; the shared inputs are released artefacts, and each may be missing.
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from client.contributions.history import FloatArray, History
 from client.contributions.item_item import direction
-from client.recommender.features import Knowledge
+from client.recommender.features import HALF_LIVES, Knowledge, crowd_part
 from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.shared import BoolArray, Shared
 from consent.tasks.ranker import Feature, RankerArtefact
@@ -45,8 +46,6 @@ SOURCES: Mapping[Feature, Source] = {
     Feature.SEASON_NEW: Source.POPULARITY,
     Feature.POPULAR_NEW: Source.POPULARITY,
     Feature.LIFT_BOUGHT: Source.PAIRING,
-    Feature.LIFT_NEW: Source.PAIRING,
-    Feature.LIFT_LATELY: Source.PAIRING,
     Feature.CATEGORY: Source.AFFINITY,
     Feature.CONTENT: Source.CONTENT,
     Feature.CONTENT_LATELY: Source.CONTENT,
@@ -141,6 +140,9 @@ def _ranked(know: Knowledge, ranker: RankerArtefact) -> dict[Source, FloatArray]
         if feature is Feature.BASE:
             share = value / np.where(know.closed.total > 0, know.closed.total, 1.0)
             parts = {source: share * part for source, part in _closed(know).items()}
+        elif feature in HALF_LIVES:
+            crowd = weight * crowd_part(know, feature)
+            parts = {Source.POPULARITY: crowd, Source.PAIRING: value - crowd}
         else:
             parts = {SOURCES[feature]: value}
         for source, part in parts.items():

@@ -95,6 +95,12 @@ class Shared:
         return np.zeros(len(self.catalogue)) if artefact is None else artefact.scores
 
     @cached_property
+    def said_by_mean(self) -> FloatArray:
+        """The item-item model's say for the mean direction alone, shape (M,)."""
+        model = self.item_item
+        return np.zeros(0) if model is None else model.mean @ model.matrix
+
+    @cached_property
     def content(self) -> ContentKernel:
         """What the item list says of its items."""
         return ContentKernel.of(self.catalogue, self.overall)

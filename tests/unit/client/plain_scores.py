@@ -1,7 +1,8 @@
 """Every part of a score once more, from a shopper's own baskets, in plain Python.
 
-Written from what is documented (docs/decisions/0005 and 0015, the tops of ``closed_form.py``,
-``rhythm.py``, ``moment.py`` and ``content.py``), and shares no line with the recommender.
+Written from what is documented (docs/decisions/0005, 0015 and 0024, the tops of ``closed_form.py``,
+``pairs.py``, ``rhythm.py``, ``moment.py`` and ``content.py``), and shares no line with the
+recommender.
 """
 
 import math
@@ -76,11 +77,14 @@ def parts(world: World, shopper: Shopper) -> Parts:
     for feature, kind in (
         ("bought", "habit"),
         ("season-new", "popular"),
-        ("lift-new", "paired"),
+        ("lift-new of the crowd", "popular"),
+        ("lift-new beside", "paired"),
+        ("lift-lately of the crowd", "popular"),
+        ("lift-lately beside", "paired"),
         ("category", "liked"),
     ):
         found[kind] = [
-            each + weights[feature] * more
+            each + weights[feature.split()[0]] * more
             for each, more in zip(found[kind], features[feature], strict=True)
         ]
     rhythm = [
@@ -125,18 +129,41 @@ def _affinity(world: World, shopper: Shopper, item: int) -> float:
 
 
 def _lift(world: World, shopper: Shopper) -> Values:
-    profile = _unit(
-        [
-            math.sqrt(shopper.count(item)) * weight
-            for item, weight in zip(world.listed, world.pair_weights, strict=True)
-        ]
-    )
-    along = sum(a * b for a, b in zip(profile, world.mean, strict=True))
-    z = _unit([a - along * b for a, b in zip(profile, world.mean, strict=True)])
+    _, rest = _parted(world, [shopper.count(item) for item in world.listed])
+    z = _unit(rest)
     found = [0.0] * len(world.categories)
     for column, item in enumerate(world.listed):
         found[item] = sum(z[row] * world.matrix[row][column] for row in range(len(z)))
     return found
+
+
+def _parted(world: World, counts: Sequence[float]) -> tuple[float, Values]:
+    """How much of the profile is the mean direction's, and what is left beside it."""
+    profile = _unit(
+        [
+            math.sqrt(count) * weight
+            for count, weight in zip(counts, world.pair_weights, strict=True)
+        ]
+    )
+    along = sum(a * b for a, b in zip(profile, world.mean, strict=True))
+    return along, [a - along * b for a, b in zip(profile, world.mean, strict=True)]
+
+
+def _foretold(world: World, shopper: Shopper, half_life: float) -> tuple[Values, Values]:
+    """The crowd's part and the whole, each an item, from entries that fade as others follow."""
+    entries, after = [0.0] * len(world.categories), 0
+    for basket in reversed(shopper.baskets):
+        for place, item in enumerate(reversed(basket.items)):
+            entries[item] += 0.5 ** ((after + place) / half_life)
+        after += len(basket.items)
+    along, rest = _parted(world, [entries[item] for item in world.listed])
+    crowd, whole = [0.0] * len(world.categories), [0.0] * len(world.categories)
+    for column, item in enumerate(world.listed):
+        m = world.mean[column]
+        crowd[item] = along * m / max(1 - m * m, 0.1)
+        own = sum(rest[row] * world.matrix[row][column] for row in range(len(rest)))
+        whole[item] = crowd[item] + own / max(1 - m * m, 0.1)
+    return crowd, whole
 
 
 def _unit(vector: Values) -> Values:
@@ -145,7 +172,9 @@ def _unit(vector: Values) -> Values:
 
 
 def _features(world: World, shopper: Shopper) -> dict[str, Values]:
-    lift, rows = _lift(world, shopper), []
+    rows: list[dict[str, float]] = []
+    foretold = {"lift-new": 20, "lift-lately": 3}
+    parted = {name: _foretold(world, shopper, half_life) for name, half_life in foretold.items()}
     for item in world.items:
         bought = shopper.count(item) > 0
         due, late = _rhythm(shopper, item)
@@ -157,7 +186,7 @@ def _features(world: World, shopper: Shopper) -> dict[str, Values]:
             {
                 "bought": float(bought),
                 "season-new": 0.0 if bought else tilt,
-                "lift-new": 0.0 if bought else math.asinh(30 * lift[item]),
+                **_told(parted, item, bought=bought),
                 "category": math.log1p(summed) / 3 if category else 0.0,
                 "content": math.tanh(_leaning(world, shopper, category) / 3),
                 "due": due,
@@ -168,6 +197,17 @@ def _features(world: World, shopper: Shopper) -> dict[str, Values]:
             }
         )
     return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _told(
+    parted: Mapping[str, tuple[Values, Values]], item: int, *, bought: bool
+) -> dict[str, float]:
+    found = {}
+    for name, (crowd, whole) in parted.items():
+        first = 0.0 if bought else math.asinh(30 * crowd[item])
+        found[f"{name} of the crowd"] = first
+        found[f"{name} beside"] = 0.0 if bought else math.asinh(30 * whole[item]) - first
+    return found
 
 
 def _rhythm(shopper: Shopper, item: int) -> tuple[float, float]:

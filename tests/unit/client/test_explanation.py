@@ -45,6 +45,7 @@ WEIGHED = {
     Feature.BOUGHT: 0.7,
     Feature.SEASON_NEW: -0.3,
     Feature.LIFT_NEW: 0.4,
+    Feature.LIFT_LATELY: 0.3,
     Feature.CATEGORY: 0.25,
     Feature.CONTENT: 0.9,
     Feature.DUE: 1.1,

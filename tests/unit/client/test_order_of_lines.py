@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.contributions.history import History
-from client.contributions.item_item import contribution, direction, total
+from client.contributions.item_item import contribution, profile, total
 from consent.tasks.item_item import ItemItemTask
 
 ITEMS = 8
@@ -55,12 +55,11 @@ def test_the_lines_before_the_last_few() -> None:
     assert rated(5, 2).without_lines(2).baskets == 0
 
 
-def test_recent_entries_can_turn_the_direction() -> None:
-    flat = np.zeros(ITEMS)
+def test_recent_entries_can_turn_the_profile() -> None:
     indices, ones = np.arange(ITEMS), np.ones(ITEMS)
     history = rated(0, 1)
-    even = direction(history, indices, ones, flat)
-    late = direction(history, indices, ones, flat, entries=np.power(0.25, history.since))
+    even = profile(history, indices, ones)
+    late = profile(history, indices, ones, entries=np.power(0.25, history.since))
     assert even[0] == pytest.approx(even[1])
     assert late[1] == pytest.approx(2 * late[0])  # roots of 1 and 1/4
     assert np.linalg.norm(late) == pytest.approx(1)

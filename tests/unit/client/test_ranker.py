@@ -9,7 +9,7 @@ from client.contributions.history import FloatArray, History
 from client.contributions.inputs import Inputs
 from client.contributions.ranker import candidates, contribution, listwise
 from client.contributions.registry import contribute
-from client.recommender.features import COLUMNS, Knowledge
+from client.recommender.features import COLUMNS, HALF_LIVES, Knowledge
 from client.recommender.moment import UNKNOWN
 from client.recommender.scores import SOURCES, Model
 from consent.purpose import Purpose
@@ -155,4 +155,5 @@ def test_it_needs_the_grant_for_training() -> None:
 
 def test_every_feature_has_a_column_and_a_source() -> None:
     assert set(COLUMNS) == set(Feature)
-    assert set(SOURCES) == set(Feature) - {Feature.BASE}
+    assert set(SOURCES) | set(HALF_LIVES) == set(Feature) - {Feature.BASE}
+    assert not set(SOURCES) & set(HALF_LIVES)

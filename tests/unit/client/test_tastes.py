@@ -5,7 +5,7 @@ import pytest
 
 from client.contributions.factors import fitted
 from client.contributions.history import History
-from client.recommender.closed_form import lift
+from client.recommender.pairs import lift
 from client.recommender.recommend import PartKind, recommend
 from client.recommender.scores import Model
 from client.recommender.tastes import pairs_of
