@@ -37,8 +37,8 @@ class Habits:
         taste, liking, quality: standard deviations of the parts of utility.
         kinds: directions in which shoppers' likings differ together; half of their variance.
         restless: weekly change of a taste, as a share of its standard deviation.
-        satiation: what buying it costs an item's utility in the week after; ``recovery`` of that
-            is left a week later.
+        satiation: what buying it takes from an item's utility; ``recovery`` of that is left in the
+            week after, and again from each week to the next.
         launched: share of the items that come onto the shelf after the beginning.
         fading: share of the items that lose appeal with age, ``fade`` a week.
     """
