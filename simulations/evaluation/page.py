@@ -122,7 +122,10 @@ def _view(record: Mapping[str, Any], number: int, name: str) -> dict[str, Any]:
             (model, model in record["budgets"], [figure(values, metric) for metric in columns])
             for model, values in models.items()
         ],
-        "compared": compared,
+        "compared": {
+            first: [one for one in compared if one["first"] == first]
+            for first in dict.fromkeys(one["first"] for one in compared)
+        },
     }
 
 

@@ -109,6 +109,9 @@ def test_the_page_shows_the_record_and_loads_nothing(record: dict[str, Any]) -> 
         assert f"{values['ndcg@10']:.4f}" in text
     for warning in record["warnings"]:
         assert warning in text
+    for one in record["comparisons"][view]:
+        assert (f"{one['mean']:+.4f}" in text) or one["metric"] != "ndcg@10"
+    assert all(text.count(f" {name} ") >= 2 for name in record["budgets"])  # figures, differences
     assert all(source.startswith("#") for source in page.sources)
 
 
