@@ -6,43 +6,23 @@ from typing import Annotated
 
 import typer
 
-from client.options_cli import HomeOption, JsonOption, ReleasesOption
+from client.importers.columns import Columns
+from client.importers.columns_cli import ONLY_OF_DATA_SETS, columns_of, form_of
+from client.importers.text_form import TextForm
+from client.options_cli import HomeOption, JsonOption, ReleasesOption, gathered
 from consent.notice import Language
 
 CountOption = Annotated[int, typer.Option(min=1, help="How many items.")]
 LanguageOption = Annotated[Language, typer.Option(help="Of the reasons.")]
 
 
+@gathered(columns_of, into="columns", without=ONLY_OF_DATA_SETS, needed={"time"})
+@gathered(form_of, into="form")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV (UTF-8) or Parquet file of her purchases.")],
+    file: Annotated[Path, typer.Argument(help="Text, JSON or Parquet file of her purchases.")],
     home: HomeOption,
-    shopper: Annotated[str, typer.Option(metavar="COL", help="Column: who bought.")],
-    item: Annotated[str, typer.Option(metavar="COL", help="Column: what was bought.")],
-    time: Annotated[
-        str, typer.Option(metavar="COL", help="Column: when (ISO 8601 or Unix seconds).")
-    ],
-    basket: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column: the visit; else one a day.")
-    ] = None,
-    quantity: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column: how many; else one a line.")
-    ] = None,
-    price: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column: paid for the line.")
-    ] = None,
-    store: Annotated[str | None, typer.Option(metavar="COL", help="Column: where.")] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Of a CSV file; else a comma.")
-    ] = None,
-    encoding: Annotated[str, typer.Option(help="Of a CSV file, such as latin-1.")] = "utf-8",
-    time_format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help='Of the time column where it is neither: such as "%m/%d/%Y", or "ms" for Unix '
-            "milliseconds.",
-        ),
-    ] = None,
+    columns: Columns,
+    form: TextForm,
     *,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave bad lines out and count them.")
@@ -52,21 +32,8 @@ def import_(
     """Take in her purchases: a file with her lines alone, which replaces any earlier one."""
     from client.display import intake_lines
     from client.home import ClientHome
-    from client.importers.columns import Columns
-    from client.importers.text_form import TextForm
     from client.intake import import_purchases
 
-    columns = Columns(
-        shopper=shopper,
-        item=item,
-        time=time,
-        basket=basket,
-        quantity=quantity,
-        price=price,
-        store=store,
-        time_format=time_format,
-    )
-    form = TextForm(delimiter=delimiter, encoding=encoding)
     loaded = ClientHome.load(home)
     done = import_purchases(loaded, file, columns, form=form, skip_bad=skip_bad)
     for problem in done.problems:

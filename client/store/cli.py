@@ -2,31 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.limits import EPSILON_CAP, N_FLOOR, SCHEMES, Z_FLOOR
-from client.options_cli import (
-    CatalogueOption,
-    ConsentKeyOption,
-    ConsentUrlOption,
-    CoordinatorKeyOption,
-    EveryOption,
-    JsonOption,
-    KeyHolderOption,
-)
-from client.setup_cli import (
-    EpsilonCapOption,
-    ExperimentalOption,
-    NFloorOption,
-    PopulationOption,
-    ShareSumOption,
-    ZFloorOption,
-)
+from client.options_cli import EveryOption, JsonOption, gathered
+from client.setup_cli import setup_of
 from client.store.import_cli import import_
 from client.store.members_cli import HomeOption, enrol, link, state
-from crypto.sums.schemes import Scheme
+
+if TYPE_CHECKING:
+    from client.enrol import Setup
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,10 +32,10 @@ def store() -> None:
 
 
 @app.command()
+@gathered(setup_of, into="setup")
 def init(
     home: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make for the store.")],
-    consent_url: ConsentUrlOption,
-    consent_key: ConsentKeyOption,
+    setup: "Setup",
     consent_token_file: Annotated[
         Path,
         typer.Option(
@@ -60,41 +46,16 @@ def init(
             "mode 600.",
         ),
     ],
-    coordinator_key: CoordinatorKeyOption,
-    key_holder: KeyHolderOption,
-    catalogue: CatalogueOption,
-    *,
-    population: PopulationOption = "fedcart",
-    n_floor: NFloorOption = N_FLOOR,
-    z_floor: ZFloorOption = Z_FLOOR,
-    epsilon_cap: EpsilonCapOption = EPSILON_CAP,
-    experimental: ExperimentalOption = False,
-    share_sum: ShareSumOption = False,
 ) -> None:
     """Set a store up: make its keys and pin the operators'. It stands for nobody yet.
 
     Floors and cap hold for every shopper of the store. Prints one JSON line.
     """
     from client.connection import connect
-    from client.enrol import Setup
     from client.store.setup import make_store
-    from consent.transport import check_address
-    from crypto.wire import parse_public_key, thumbprint
+    from crypto.wire import thumbprint
 
-    setup = Setup(
-        population=population,
-        consent_url=check_address(consent_url),
-        consent_key=parse_public_key(consent_key, what="consent key"),
-        coordinator_key=parse_public_key(coordinator_key, what="coordinator key"),
-        key_holders=tuple(key_holder),
-        catalogue=catalogue,
-        n_floor=n_floor,
-        z_floor=z_floor,
-        epsilon_cap=epsilon_cap,
-        experimental=experimental,
-        schemes=(*SCHEMES, Scheme.SHARE_SUM) if share_sum else SCHEMES,
-    )
-    made = make_store(home, setup, connect(consent_url), token_file=consent_token_file)
+    made = make_store(home, setup, connect(setup.consent_url), token_file=consent_token_file)
     holders = [thumbprint(key) for key in made.trust.holders]
     line = {"home": str(made.path), "client": made.client_id, "key_holders": holders}
     typer.echo(json.dumps(line))

@@ -10,15 +10,14 @@ from crypto.dp.bound import told
 
 def arrived_lines(arrived: Arrived) -> list[str]:
     """An import in a few words; what did not happen is not told."""
-    up_to = _moment(arrived.until)
-    lines = [
-        f"{arrived.added:,} new lines of {arrived.shoppers:,} shoppers are here, up to {up_to}."
-    ]
+    up_to = f", up to {_moment(arrived.until)}" if arrived.until else ""
+    lines = [f"{arrived.added:,} new lines of {arrived.shoppers:,} shoppers are here{up_to}."]
     others = {
-        "were here already": arrived.known,
+        "are from a time that was taken in before": arrived.known,
         "are too young and wait for the next import": arrived.waiting,
         "are of nobody whom this store stands for, and were not kept": arrived.strangers,
         "are of shoppers of whom nothing may be used, and were not kept": arrived.held,
+        "name no item and were left out": arrived.ignored,
         "of the new ones are of items that the retailer's list lacks": arrived.unlisted,
         "were bad and left out": arrived.skipped,
     }
@@ -44,9 +43,11 @@ def overview_lines(found: Overview) -> list[str]:
         lines.append("Nothing was imported yet.")
     else:
         lines.append(
-            f"{found.lines:,} purchase lines of {found.with_lines:,} shoppers are kept; of "
-            f"everybody up to {_moment(found.until)} at least."
+            f"{found.lines:,} purchase lines of {found.with_lines:,} shoppers are kept; of each "
+            f"whose were taken in, up to {_moment(found.until)} at least."
         )
+    if found.waiting:
+        lines.append(f"{found.waiting:,} shoppers wait for the next import.")
     for task, round_id, epsilon in found.rounds:
         cost = "no noise" if epsilon is None else f"ε = {told(epsilon)}"
         lines.append(f"Joined {task}, round {round_id}: {cost}.")

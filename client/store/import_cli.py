@@ -7,32 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from client.options_cli import JsonOption
+from client.importers.columns import Columns
+from client.importers.columns_cli import ONLY_OF_DATA_SETS, columns_of, form_of
+from client.importers.text_form import TextForm
+from client.options_cli import JsonOption, gathered
 
 if TYPE_CHECKING:
-    from client.importers.columns import Columns
+    from client.importers.tables import Progress
     from client.store.intake import Opener
 
-_COLUMNS, _SOURCE = "Columns", "Where lines come from"
+_SOURCE = "Where lines come from"
 _SETTLE_S = 3_600
 
 
+@gathered(columns_of, into="columns", without=ONLY_OF_DATA_SETS, needed={"time"})
+@gathered(form_of, into="form")
 def import_(
     home: Annotated[Path, typer.Option(metavar="DIR", help="The store's folder.")],
-    shopper: Annotated[
-        str, typer.Option(metavar="COL", help="Who bought.", rich_help_panel=_COLUMNS)
-    ],
-    item: Annotated[
-        str, typer.Option(metavar="COL", help="What was bought.", rich_help_panel=_COLUMNS)
-    ],
-    time: Annotated[
-        str,
-        typer.Option(
-            metavar="COL",
-            help="When, by the shop's clock (a date and time, or Unix seconds).",
-            rich_help_panel=_COLUMNS,
-        ),
-    ],
+    columns: Columns,
+    form: TextForm,
     file: Annotated[
         Path | None, typer.Argument(help="Text, JSON or Parquet; or name a database.")
     ] = None,
@@ -59,33 +52,6 @@ def import_(
         str | None,
         typer.Option(metavar="NAME", help="Instead: all of a table.", rich_help_panel=_SOURCE),
     ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CHAR", help="Of a text file; else by its suffix.", rich_help_panel=_SOURCE
-        ),
-    ] = None,
-    basket: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="The visit; else one a day.", rich_help_panel=_COLUMNS),
-    ] = None,
-    quantity: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="How many; else one a line.", rich_help_panel=_COLUMNS),
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Option(metavar="COL", help="Paid for the line.", rich_help_panel=_COLUMNS),
-    ] = None,
-    store: Annotated[
-        str | None, typer.Option(metavar="COL", help="Where.", rich_help_panel=_COLUMNS)
-    ] = None,
-    time_format: Annotated[
-        str | None,
-        typer.Option(
-            help="ms for milliseconds, or a pattern such as %d.%m.%Y.", rich_help_panel=_COLUMNS
-        ),
-    ] = None,
     settle: Annotated[
         int,
         typer.Option(
@@ -106,58 +72,63 @@ def import_(
     Lines of everybody else, and of whoever told the store to stop, are not kept. The address may
     stand in FEDCART_STORE_DATABASE, so that no list of processes shows its password.
     """
-    from client.importers.columns import Columns
     from client.store.display import arrived_lines
     from client.store.intake import take_in
+    from client.store.progress import bar
     from client.store.setup import load_store
 
     loaded = load_store(home)
-    columns = Columns(
-        shopper=shopper,
-        item=item,
-        time=time,
-        basket=basket,
-        quantity=quantity,
-        price=price,
-        store=store,
-        time_format=time_format,
-    )
-    if file is not None:
-        source, name = _of_file(file, columns, delimiter), file.name
-    else:
-        source, name = _of_database(database, query, table, columns)
-    done = take_in(
-        loaded, source, columns, name=name, settle=settle, skip_bad=skip_bad, dry_run=dry_run
-    )
+    _check_one(file, database, query, table, form)
+    with bar("Reading") as progress:
+        if file is not None:
+            source, name = _of_file(file, columns, form, progress), file.name
+        else:
+            source, name = _of_database(database or "", query, table, columns, progress)
+        done = take_in(
+            loaded, source, columns, name=name, settle=settle, skip_bad=skip_bad, dry_run=dry_run
+        )
     for problem in done.problems:
         typer.echo(f"Left out {problem.strip()}", err=True)
     typer.echo(json.dumps(done.to_json()) if as_json else "\n".join(arrived_lines(done)))
 
 
-def _of_file(file: Path, columns: "Columns", delimiter: str | None) -> "Opener":
-    from client.importers.tables import open_table
-    from client.importers.text_form import TextForm
+def _check_one(
+    file: Path | None, database: str | None, query: Path | None, table: str | None, form: TextForm
+) -> None:
+    """Refuse two sources, or none. An address in the environment names none by itself.
 
-    form = TextForm(delimiter=delimiter)
-    wanted = columns.named().values()
-    return lambda _window: nullcontext(open_table(file, wanted, form=form, progress=_silent))
-
-
-def _of_database(
-    url: str | None, query: Path | None, table: str | None, columns: "Columns"
-) -> "tuple[Opener, str]":
-    from client.store.till import NAME, Till, whole_table
+    Raises:
+        InvalidInputError: the message says what to name.
+    """
     from crypto.errors import InvalidInputError
 
-    if not url or (query is None) == (table is None):
+    if file is not None and (query is not None or table is not None):
+        raise InvalidInputError(
+            f"{file} and --query or --table: name a file or a database, not both."
+        )
+    if file is None and (not database or (query is None) == (table is None)):
         raise InvalidInputError(
             "Name a file, or a database by --database and what to read of it by either --query "
             "FILE or --table NAME."
         )
-    text = query.read_text() if query is not None else whole_table(url, table or "")
-    till = Till.of(url, text)
-    return lambda window: till.table(columns, window, progress=_silent), NAME
+    if file is None and form != TextForm():
+        raise InvalidInputError(
+            "--delimiter, --encoding and --no-header say how a file is written; a database has "
+            "columns with names."
+        )
 
 
-def _silent(_done: int, _total: int) -> None:
-    """A till's rows are counted at the end."""
+def _of_file(file: Path, columns: Columns, form: TextForm, progress: "Progress") -> "Opener":
+    from client.importers.tables import open_table
+
+    wanted = columns.named().values()
+    return lambda _window: nullcontext(open_table(file, wanted, form=form, progress=progress))
+
+
+def _of_database(
+    url: str, query: Path | None, table: str | None, columns: Columns, progress: "Progress"
+) -> "tuple[Opener, str]":
+    from client.store.till import NAME, Till, read_query
+
+    till = Till.of_table(url, table or "") if query is None else Till.of(url, read_query(query))
+    return lambda window: till.table(columns, window, progress=progress), NAME

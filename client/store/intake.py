@@ -5,10 +5,16 @@ restrict or erase. For each shopper the silo knows up to which moment her lines 
 adds what is later, in one transaction with the new moment. What tills post late counts as long as
 it arrives within the settling time; earlier lines are never read again, so what was corrected or
 erased here stays so.
+
+One import runs at a time. An erasure may come meanwhile: it holds the shopper before it deletes, so
+an import that has just added her lines finds the hold and deletes them itself.
 """
 
+import datetime as dt
+import fcntl
+import time as clocks
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,13 +29,17 @@ from client.importers.columns import Columns
 from client.importers.lines import Lines
 from client.importers.problems import Problems
 from client.importers.tables import Table
-from client.importers.times import Clock, time_parser
+from client.importers.times import DAY_SECONDS, Clock, time_parser
 from client.importers.visits import name_baskets, ranks
 from client.store.till import Window
 from consent.events import Events, StringArray
-from crypto.errors import InvalidInputError
+from crypto.errors import FedcartError, InvalidInputError
 
 SETTLE_S: Final = 3_600
+# A shop's clock may be ahead of the world's by its zone. What is later than that is a mistake, and
+# one such line would have every later one taken for known.
+_AHEAD_S: Final = DAY_SECONDS
+_MOST_MOMENTS: Final = 300_000
 # Opens the purchases, as text, of a window.
 Opener = Callable[[Window], AbstractContextManager[Table]]
 
@@ -40,10 +50,11 @@ class Arrived:
 
     Attributes:
         added: new here, of ``shoppers`` shoppers.
-        known: were here already.
+        known: from a time up to which her lines were taken in before.
         waiting: too young: they are taken in once the settling time is over.
         strangers: of nobody whom the store stands for; not kept.
         held: of shoppers of whom nothing may be used; not kept.
+        ignored: whose item stands for none, as stated.
         unlisted: of ``added``, whose item the retailer's list doesn't name; nothing uses them.
         skipped: bad lines left out, and ``problems``: what was wrong with the first of them.
         until: up to which moment everything is here now (Unix seconds, exclusive).
@@ -55,6 +66,7 @@ class Arrived:
     waiting: int
     strangers: int
     held: int
+    ignored: int
     unlisted: int
     skipped: int
     until: int
@@ -74,6 +86,7 @@ def take_in(  # one parameter a choice of the operator
     settle: int = SETTLE_S,
     skip_bad: bool = False,
     dry_run: bool = False,
+    clock: Callable[[], float] = clocks.time,
 ) -> Arrived:
     """Add what is new; an import that fails or is cut off changes nothing.
 
@@ -86,31 +99,40 @@ def take_in(  # one parameter a choice of the operator
             import, for tills that post late; 0 takes everything.
         skip_bad: leave bad lines out and count them, instead of failing.
         dry_run: read and count, but keep nothing.
+        clock: gives Unix seconds; lines of members more than a day after it are bad.
 
     Raises:
         InvalidInputError: the store stands for nobody, there is no column of times, or the source
             or some lines are not what they must be.
         ConsentError: what shoppers told the store can't be read.
-        FedcartError: the disk refused.
+        FedcartError: another import runs, or the disk refused.
     """
     if columns.time is None or columns.clock is not Clock.WALL:
         raise InvalidInputError("A store imports by time: name a column of dates or Unix seconds.")
     if not home.shoppers:
         raise InvalidInputError(f"{home.path} stands for nobody yet: fedcart store enrol.")
-    marks = _marks(home.events)
-    sieve = _Sieve(home=home, holds=Holds.load(home), columns=columns, marks=marks)
-    problems = Problems(name, skip=skip_bad)
-    lines = Lines(columns)
-    with source(sieve.window) as table:
-        lines.read(sieve.sift(table, name), table.header, problems)
-    problems.raise_if_any()
-    until = max(sieve.latest + 1 - settle, 0)
-    events = _events(lines)
-    settled = events.take(events.time < until)
+    with _alone(home):
+        marks = _marks(home.events)
+        sieve = _Sieve(
+            home=home,
+            holds=Holds.load(home),
+            columns=columns,
+            marks=marks,
+            problems=Problems(name, skip=skip_bad),
+            end=int(clock()) + _AHEAD_S,
+        )
+        lines = Lines(columns)
+        with source(sieve.window) as table:
+            lines.read(sieve.sift(table, name), table.header, sieve.problems)
+        sieve.problems.raise_if_any()
+        until = max(sieve.latest + 1 - settle, 0)
+        events = _events(lines)
+        settled = events.take(events.time < until)
+        if not dry_run:
+            reached = {each: max(until, marks.get(each, 0)) for each in sieve.usable}
+            _keep(home, settled, reached)
     listed = home.trust.load_catalogue().indices(settled.item)
-    if not dry_run:
-        reached = {each: max(until, marks.get(each, 0)) for each in sieve.usable}
-        _keep(home.events, settled, reached)
+    problems = sieve.problems
     return Arrived(
         added=len(settled),
         shoppers=len(set(settled.shopper)),
@@ -118,6 +140,7 @@ def take_in(  # one parameter a choice of the operator
         waiting=len(events) - len(settled),
         strangers=sieve.strangers,
         held=sieve.held,
+        ignored=lines.ignored,
         unlisted=int(np.sum(listed < 0)),
         skipped=problems.lines,
         until=until,
@@ -127,12 +150,17 @@ def take_in(  # one parameter a choice of the operator
 
 @dataclass(kw_only=True)
 class _Sieve:
-    """Lets through lines of shoppers who may be kept, from the moment they are not here yet."""
+    """Lets through lines of shoppers who may be kept, from the moment they are not here yet.
+
+    Lines from ``end`` (Unix seconds) on are mistakes: they move nobody's mark.
+    """
 
     home: ClientHome
     holds: Holds
     columns: Columns
     marks: Mapping[str, int]
+    problems: Problems
+    end: int
     latest: int = 0
     known: int = 0
     strangers: int = 0
@@ -157,8 +185,15 @@ class _Sieve:
                 yield line, row
                 continue
             moment = self._moment(row[when], parse)
-            self.latest = max(self.latest, moment or 0)
-            if self._wanted(row[who].strip(), moment):
+            later = moment is not None and moment >= self.end
+            if not later:
+                self.latest = max(self.latest, moment or 0)
+            if not self._wanted(row[who].strip(), moment):
+                continue
+            if later:
+                expected = f"a time before {_day(self.end)}: is the till's clock right?"
+                self.problems.value(line, self.columns.time or "", row[when], expected)
+            else:
                 yield line, row
 
     def _wanted(self, shopper: str, moment: int | None) -> bool:
@@ -174,12 +209,15 @@ class _Sieve:
         return False
 
     def _moment(self, text: str, parse: Callable[[str], int]) -> int | None:
-        if text not in self._moments:
+        known = self._moments.get(text)
+        if known is None:
             try:
-                self._moments[text] = parse(text)
+                known = parse(text)
             except ValueError:
                 return None
-        return self._moments[text]
+            if len(self._moments) < _MOST_MOMENTS:
+                self._moments[text] = known
+        return known
 
 
 def _events(lines: Lines) -> Events:
@@ -218,8 +256,35 @@ def _marks(path: Path) -> dict[str, int]:
         return store.taken_until()
 
 
-def _keep(path: Path, events: Events, until: Mapping[str, int]) -> None:
-    if not path.exists():
-        EventStore.create(path).close()
-    with EventStore.open(path) as store:
+def _keep(home: ClientHome, events: Events, until: Mapping[str, int]) -> None:
+    if not home.events.exists():
+        EventStore.create(home.events).close()
+    with EventStore.open(home.events) as store:
         store.append(events, until=until)
+        holds = Holds.load(home)  # as they are after the lines came in
+        erased = [name for name in store.shoppers() if holds.erased(name)]
+        for name in erased:
+            store.forget(name)
+        if erased:
+            store.compact()
+
+
+@contextmanager
+def _alone(home: ClientHome) -> Iterator[None]:
+    """No other import of this store runs meanwhile: it would add the same lines once more.
+
+    Raises:
+        FedcartError: one does.
+    """
+    with (home.path / ".import.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FedcartError(
+                f"Another import into {home.path} is running; this one can be repeated after it."
+            ) from None
+        yield
+
+
+def _day(seconds: int) -> str:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M")

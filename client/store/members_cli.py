@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from client import notice
-from client.options_cli import JsonOption, SchemaOption
+from client.importers.columns_cli import form_of
+from client.importers.text_form import TextForm
+from client.options_cli import JsonOption, SchemaOption, gathered
 from consent.ages import AgeBand
 
 if TYPE_CHECKING:
@@ -44,13 +46,6 @@ RefusedOption = Annotated[
         rich_help_panel=_LIST,
     ),
 ]
-DelimiterOption = Annotated[
-    str | None,
-    typer.Option(metavar="TEXT", help="Of a text file; else by its suffix.", rich_help_panel=_LIST),
-]
-EncodingOption = Annotated[
-    str, typer.Option(help="Of a text file, such as latin-1.", rich_help_panel=_LIST)
-]
 
 
 def enrol(
@@ -80,8 +75,10 @@ def enrol(
     typer.echo(json.dumps({"name": name, "shopper": done.shopper, "token": done.token}))
 
 
+@gathered(form_of, into="form", without={"no_header"})
 def link(
     home: HomeOption,
+    form: TextForm,
     name: Annotated[
         str | None,
         typer.Argument(metavar="NAME", help="What the till calls her: her card's number, say."),
@@ -91,8 +88,6 @@ def link(
     ] = None,
     file: FileOption = None,
     refused: RefusedOption = None,
-    delimiter: DelimiterOption = None,
-    encoding: EncodingOption = "utf-8",
     *,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
@@ -102,7 +97,6 @@ def link(
     Nobody agrees to anything by this. In every round the consent service says of each whether she
     chose this store, and whether she agrees. Repeating a list adds nothing.
     """
-    from client.importers.text_form import TextForm
     from client.store.display import linked_lines
     from client.store.lists import read_list
     from client.store.members import ID, name_shopper, name_shoppers
@@ -121,7 +115,7 @@ def link(
         )
         return
     _check_list(name, refused)
-    found = read_list(file, needed=(ID,), form=TextForm(delimiter=delimiter, encoding=encoding))
+    found = read_list(file, needed=(ID,), form=form)
     done = name_shoppers(loaded, found, skip_bad=skip_bad)
     _tell_refused(done.refused, found.rows, file, refused, skip_bad=skip_bad)
     counts = {"linked": done.added, "known": done.known, "refused": len(done.refused)}
@@ -129,8 +123,10 @@ def link(
     typer.echo(json.dumps(told) if as_json else "\n".join(linked_lines(done)))
 
 
+@gathered(form_of, into="form", without={"no_header"})
 def state(
     home: HomeOption,
+    form: TextForm,
     name: Annotated[
         str | None,
         typer.Argument(metavar="[NAME]", help="What the till calls her."),
@@ -145,8 +141,6 @@ def state(
     schema: SchemaOption = None,
     file: FileOption = None,
     refused: RefusedOption = None,
-    delimiter: DelimiterOption = None,
-    encoding: EncodingOption = "utf-8",
     *,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
@@ -157,7 +151,6 @@ def state(
     what the store thinks it knows. It is read only while she agrees to fairness audits with
     demographics, and leaves only inside a noisy sum.
     """
-    from client.importers.text_form import TextForm
     from client.state_cli import pairs_of, show
     from client.statements import load_schema, stated_by
     from client.store.lists import read_list
@@ -178,7 +171,6 @@ def state(
         show(known, stated_by(loaded, name, known), as_json=as_json)
         return
     _check_list(name, refused)
-    form = TextForm(delimiter=delimiter, encoding=encoding)
     found = read_list(file, needed=(), also=tuple(known.attributes), form=form)
     with bar("Taking down") as progress:
         done = take_down_all(loaded, found, schema=known, skip_bad=skip_bad, progress=progress)

@@ -16,8 +16,9 @@ class Overview:
     Attributes:
         shoppers: whom it stands for; ``held`` of them told it to use nothing of theirs.
         with_lines: of how many it keeps purchases, ``lines`` in all.
-        until: up to which moment everything is here of whoever is behind most (Unix seconds,
-            exclusive); None before the first import.
+        waiting: of how many nothing was taken in yet, though it may be.
+        until: up to which moment everything is here of whoever of the others is behind most (Unix
+            seconds, exclusive); None where nothing was taken in of anybody who may be used.
         rounds: every joined round: task, round and the ε that it was charged with.
         spent: what all rounds together cost the shopper who took part most, as ε at ``delta``;
             infinite where a round had no noise.
@@ -28,6 +29,7 @@ class Overview:
     held: int
     with_lines: int
     lines: int
+    waiting: int
     until: int | None
     rounds: tuple[tuple[str, str, float | None], ...]
     spent: float
@@ -54,12 +56,15 @@ def overview(home: ClientHome) -> Overview:
             lines, with_lines = store.count(), len(store.shoppers())
             marks = store.taken_until()
     delta = home.trust.delta
+    usable = [name for name in home.shoppers if holds.refusal(name) is None]
+    reached = [marks[name] for name in usable if name in marks]
     return Overview(
         shoppers=len(home.shoppers),
-        held=sum(holds.refusal(name) is not None for name in home.shoppers),
+        held=len(home.shoppers) - len(usable),
         with_lines=with_lines,
         lines=lines,
-        until=min(marks.values(), default=None),
+        waiting=len(usable) - len(reached),
+        until=min(reached, default=None),
         rounds=tuple(joined_rounds(home.register)),
         spent=most_spent(home.register, delta=delta),
         cap=home.trust.epsilon_cap,

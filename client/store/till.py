@@ -64,23 +64,25 @@ class Till:
         Raises:
             InvalidInputError: no address, another kind of database, or no query.
         """
-        try:
-            parsed = make_url(url)
-        except (ArgumentError, ValueError):
-            raise InvalidInputError(
-                "The till's database has no address such as postgresql://USER@HOST/DATABASE or "
-                "sqlite:////var/till/sales.db."
-            ) from None
-        backend = parsed.get_backend_name()
-        if backend not in _DRIVERS:
-            raise InvalidInputError(
-                f"The till's database is {backend!r}; {' and '.join(_DRIVERS)} are read directly. "
-                "From others export CSV or Parquet."
-            )
+        address = _address(url)
         query = query.strip().rstrip(";").rstrip()
         if not query:
             raise InvalidInputError("The till's query is empty; expected one SELECT.")
-        return cls(url=parsed.set(drivername=_DRIVERS[backend]), query=query)
+        return cls(url=address, query=query)
+
+    @classmethod
+    def of_table(cls, url: str, name: str) -> "Till":
+        """All of a table or view, its name as SCHEMA.NAME where it needs a schema.
+
+        Raises:
+            InvalidInputError: no address, another kind of database, or no name.
+        """
+        address = _address(url)
+        if not all(part.strip() for part in name.split(".")):
+            raise InvalidInputError(f"{name!r} is no table; expected NAME or SCHEMA.NAME.")
+        quote = address.get_dialect()().identifier_preparer.quote_identifier
+        parts = ".".join(quote(part) for part in name.split("."))
+        return cls(url=address, query=f"SELECT * FROM {parts}")  # noqa: S608 - quoted
 
     @contextmanager
     def table(self, columns: Columns, window: Window, *, progress: Progress) -> Iterator[Table]:
@@ -135,11 +137,34 @@ class Till:
         )
 
 
-def whole_table(url: str, name: str) -> str:
-    """A query for all of a table."""
-    dialect = make_url(url).get_dialect()()
-    parts = [dialect.identifier_preparer.quote_identifier(part) for part in name.split(".")]
-    return f"SELECT * FROM {'.'.join(parts)}"  # noqa: S608 - quoted
+def read_query(file: Path) -> str:
+    """A query as an operator wrote it down.
+
+    Raises:
+        InvalidInputError: it is not text in UTF-8.
+    """
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{file} is no query: save it as text in UTF-8.") from None
+
+
+def _address(url: str) -> URL:
+    """A database's address with its driver settled, without connecting."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidInputError(
+            "The till's database has no address such as postgresql://USER@HOST/DATABASE or "
+            "sqlite:////var/till/sales.db."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in _DRIVERS:
+        raise InvalidInputError(
+            f"The till's database is {backend!r}; {' and '.join(_DRIVERS)} are read directly. "
+            "From others export CSV or Parquet."
+        )
+    return parsed.set(drivername=_DRIVERS[backend])
 
 
 def _bound(value: Any, since: int, columns: Columns) -> Any:

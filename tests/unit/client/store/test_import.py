@@ -1,14 +1,21 @@
 """``fedcart store import`` from SQLite and PostgreSQL: each line once, nobody else's, only read."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from client.events import EventStore
+from client.importers.columns import Columns
+from client.importers.tables import Table, open_table
+from client.importers.text_form import TextForm
+from client.store.intake import take_in
+from client.store.till import Window
 from tests.unit.client.store.conftest import Counter
 from tests.unit.client.store.till import TillDatabase, rows_of
-from tests.unit.commands import fedcart
+from tests.unit.commands import Outcome, fedcart
 
 MONDAY = [
     (1, "c7", "milk", "2024-03-04 09:00:00"),
@@ -221,3 +228,116 @@ def test_a_source_is_named_once(counter: Counter) -> None:
     words = ["--shopper", "card", "--item", "article", "--time", "date"]
     refused = fedcart("store", "import", "--home", counter.home, *words)
     assert (refused.code, "Name a file, or a database" in refused.said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sales.csv", "--query", "{query}"), "name a file or a database, not both"),
+        (("--database", "{url}", "--table", "sales", "--delimiter", ";"), "how a file is written"),
+        (("--database", "nonsense", "--table", "sales"), "no address"),
+        (("--database", "mysql://till/shop", "--table", "sales"), "'mysql'"),
+        (("--database", "sqlite:////x.db", "--table", "shop."), "is no table"),
+    ],
+)
+def test_a_source_that_is_none_is_refused_in_words(
+    counter: Counter, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    query = tmp_path / "query.sql"
+    query.write_text("SELECT 1")
+    columns = ["--shopper", "card", "--item", "article", "--time", "date"]
+    named = [word.format(query=query, url=f"sqlite:///{tmp_path / 'till.db'}") for word in words]
+    refused = fedcart("store", "import", "--home", counter.home, *columns, *named)
+    assert (refused.code, said in refused.said) == (2, True), refused.said
+
+
+def test_a_query_that_is_no_text_is_refused(counter: Counter, tmp_path: Path) -> None:
+    (tmp_path / "till.db").touch()
+    (tmp_path / "query.sql").write_bytes(b"SELECT '\xff'")
+    refused = counter.import_(TillDatabase(f"sqlite:///{tmp_path / 'till.db'}", tmp_path))
+    assert (refused.code, "text in UTF-8" in refused.said) == (2, True), refused.said
+
+
+def test_a_file_is_read_as_its_form_says(counter: Counter, tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_bytes("c7;Käse;2024-03-04\nc7;-1;2024-03-04\n".encode("latin-1"))
+    words = ["--shopper", "1", "--item", "2", "--time", "3", "--settle", "0", "--no-header"]
+    form = ["--delimiter", ";", "--encoding", "latin-1", "--ignore-item", "-1", "--json"]
+    done = fedcart("store", "import", file, "--home", counter.home, *words, *form)
+    assert done.code == 0, done.said
+    found = json.loads(done.out)
+    assert (found["added"], found["ignored"], found["unlisted"]) == (1, 1, 1)
+
+
+def lines_of(tmp_path: Path, text: str) -> tuple[str | Path, ...]:
+    file = tmp_path / "sales.csv"
+    file.write_text(f"card,article,date\n{text}")
+    words = ("--shopper", "card", "--item", "article", "--time", "date", "--settle", "0")
+    return (file, *words)
+
+
+def import_file(counter: Counter, tmp_path: Path, text: str, *more: str) -> Outcome:
+    words = lines_of(tmp_path, text)
+    return fedcart("store", "import", *words, "--home", counter.home, *more)
+
+
+@pytest.mark.parametrize("card", ["c7", "c9"])
+def test_a_till_whose_clock_is_wrong_stops_no_later_import(
+    counter: Counter, tmp_path: Path, card: str
+) -> None:
+    first = f"c7,milk,2024-03-04\n{card},tea,2099-01-01\n"
+    refused = import_file(counter, tmp_path, first)
+    if card == "c7":  # a member's line is reported, a stranger's moves nothing
+        assert (refused.code, "is the till's clock right?" in refused.said) == (2, True)
+        assert not counter.loaded.events.exists()
+        assert import_file(counter, tmp_path, first, "--skip-bad").code == 0
+    later = import_file(counter, tmp_path, first + "c7,tea,2024-03-05\n", "--skip-bad", "--json")
+    assert json.loads(later.out)["added"] == 1
+    assert [item for _, item, _ in rows_of(counter.loaded.events)] == ["milk", "tea"]
+
+
+def test_two_imports_at_once_add_each_line_once(counter: Counter, tmp_path: Path) -> None:
+    words = lines_of(tmp_path, "c7,milk,2024-03-04\n")
+    columns = Columns(shopper="card", item="article", time="date")
+
+    @contextmanager
+    def slow(_window: Window) -> Iterator[Table]:
+        again = fedcart("store", "import", *words, "--home", counter.home)
+        assert (again.code, "Another import" in again.said) == (1, True)
+        yield open_table(Path(words[0]), (), form=TextForm(), progress=lambda *_: None)
+
+    take_in(counter.loaded, slow, columns, name="sales", settle=0)
+    assert len(rows_of(counter.loaded.events)) == 1
+    assert fedcart("store", "import", *words, "--home", counter.home).code == 0
+    assert len(rows_of(counter.loaded.events)) == 1
+
+
+def test_whoever_is_erased_while_an_import_runs_stays_erased(
+    counter: Counter, tmp_path: Path
+) -> None:
+    words = lines_of(tmp_path, "c7,milk,2024-03-04\nc8,tea,2024-03-04\n")
+    columns = Columns(shopper="card", item="article", time="date")
+
+    @contextmanager
+    def slow(_window: Window) -> Iterator[Table]:
+        yield open_table(Path(words[0]), (), form=TextForm(), progress=lambda *_: None)
+        counter.instruct("erase", counter.loaded.shoppers["c7"])
+        done = fedcart("store", "sync", "--home", counter.home)
+        assert done.code == 0, done.said
+
+    take_in(counter.loaded, slow, columns, name="sales", settle=0)
+    assert [card for card, _, _ in rows_of(counter.loaded.events)] == ["c8"]
+    assert b"c7" not in counter.loaded.events.read_bytes()
+
+
+def test_the_status_tells_who_waits_for_an_import(counter: Counter, tmp_path: Path) -> None:
+    assert import_file(counter, tmp_path, "c7,milk,2024-03-04\n").code == 0
+    assert counter.enrol("c9").code == 0
+    shown = fedcart("store", "status", "--home", counter.home)
+    assert "1 shoppers wait for the next import" in shown.said
+    counter.instruct("stop", counter.loaded.shoppers["c8"])  # left behind, and asked for no more
+    assert fedcart("store", "sync", "--home", counter.home).code == 0
+    assert import_file(counter, tmp_path, "c7,tea,2024-04-04\n").code == 0
+    shown = fedcart("store", "status", "--home", counter.home)
+    assert "up to 2024-04-04 00:00:01 at least" in shown.said
+    assert "wait for" not in shown.said
