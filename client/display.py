@@ -42,7 +42,7 @@ def explanation_table(suggestion: Suggestion) -> Table:
     table.add_column("Share", justify="right")
     for each in why.strongest:
         table.add_row(each.sentence, f"{each.value:+.4f}", f"{each.share:.0%}")
-    table.add_row("Score", f"{why.score:.4f}", "100%", style="bold")
+    table.add_row("Score", f"{why.score:.4f}", "100%" if why.score > 0 else "-100%", style="bold")
     return table
 
 

@@ -78,6 +78,8 @@ class Chinese:
         when = _CONTEXTS[code] if 0 <= code < len(_CONTEXTS) else "这样的时候"
         if not speaks_for:
             return f"您很少{when}买它"
+        if not times:  # a weight below 0 turned it round
+            return f"您还从未{when}买过它，在这里反而对它有利"
         return f"您常{when}买它（已有 {times} 次）"
 
     def against(self, clause: str) -> str:
@@ -125,6 +127,10 @@ class Chinese:
     def stands(self, place: int) -> str:
         """Beyond the end."""
         return f"它目前不在您的清单上，排在第 {place:,} 位"
+
+    def nowhere(self) -> str:
+        """Not recommended."""
+        return "它不在您的清单上：不利于它的因素多于有利的因素"
 
     def unnamed(self) -> str:
         """Something better not named."""

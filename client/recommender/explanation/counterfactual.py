@@ -71,7 +71,9 @@ class Counterfactual:
         """The answer in one sentence."""
         said = WORDINGS[language]
         if not self.removed:
-            if self.now is None or self.listed:
+            if self.now is None:
+                return said.sentence([said.nowhere()])
+            if self.listed:
                 return said.sentence([said.undecided()])
             return said.sentence([said.stands(self.now)])
         own = self.removed == (self.item,)

@@ -84,6 +84,8 @@ class English:
         when = _CONTEXTS[code] if 0 <= code < len(_CONTEXTS) else "at such times"
         if not speaks_for:
             return f"you seldom buy it {when}"
+        if not times:  # a weight below 0 turned it round
+            return f"you never bought it {when} so far, which counts for it here"
         return f"you often buy it {when} ({times} so far)"
 
     def against(self, clause: str) -> str:
@@ -136,6 +138,10 @@ class English:
     def stands(self, place: int) -> str:
         """Beyond the end."""
         return f"it is not on your list at present; it stands at place {place:,}"
+
+    def nowhere(self) -> str:
+        """Not recommended."""
+        return "it is not on your list: more speaks against it than for it"
 
     def unnamed(self) -> str:
         """Something better not named."""

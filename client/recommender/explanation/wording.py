@@ -68,5 +68,8 @@ class Wording(Protocol):
     def stands(self, place: int) -> str:
         """It is beyond the end of the list, at this place."""
 
+    def nowhere(self) -> str:
+        """It is not recommended: what speaks against it outweighs the rest."""
+
     def unnamed(self) -> str:
         """Something of hers that is better not named."""

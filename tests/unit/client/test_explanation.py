@@ -300,6 +300,16 @@ def test_beyond_the_list_its_place_is_told() -> None:
     assert "not on your list" in found.sentence(catalogue_of(world))
 
 
+def test_what_is_not_recommended_is_not_said_to_stay() -> None:
+    world, shopper = made_world(2, ranker=False), made_shopper(5)
+    catalogue = catalogue_of(world)
+    maker = replace(reranking(world, shopper, 3), score=lambda history: -np.ones(history.items))
+    found = maker.counterfactual(Recommendation(4, -1.0, (Part(PartKind.POPULAR, -1.0, (1,)),)))
+    assert (found.now, found.removed, found.listed) == (None, (), False)
+    assert found.sentence(catalogue).startswith("It is not on your list: more speaks against it")
+    assert "不利于它的因素" in found.sentence(catalogue, Language.ZH)
+
+
 def test_nothing_but_her_own_and_public_things_can_enter() -> None:
     """By type: no argument of either could carry another shopper's events."""
     assert get_type_hints(explain)["recommendation"] is Recommendation
@@ -341,7 +351,7 @@ EVIDENCE: dict[PartKind, tuple[tuple[int, ...], ...]] = {
     PartKind.LIKED: ((0,), (4,)),
     PartKind.RHYTHM: ((), (9, 11), (1, 0), (0, 1)),
     PartKind.CONTENT: ((), (5,), (5, 6)),
-    PartKind.CONTEXT: tuple((code, 4) for code in range(17)),
+    PartKind.CONTEXT: tuple((code, times) for code in range(17) for times in (0, 4)),
 }
 
 
@@ -403,6 +413,12 @@ def test_every_kind_has_words_in_both_languages() -> None:
             (3,),
             "It is new to you in a category you like (dairy).",
             "它属于您喜欢的类别（dairy），而您还没买过。",
+        ),
+        (
+            PartKind.CONTEXT,
+            (16, 0),  # under a weight below 0
+            "You never bought it in this store so far, which counts for it here.",
+            "您还从未在这家门店买过它，在这里反而对它有利。",
         ),
     ],
 )
