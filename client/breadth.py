@@ -5,6 +5,7 @@ is exported and erased with everything else of hers.
 """
 
 import json
+import secrets
 from pathlib import Path
 
 from client.home import ClientHome
@@ -30,8 +31,8 @@ def set_breadth(home: ClientHome, identifier: str, breadth: Breadth) -> None:
     """Move her slider."""
     path = _path(home, identifier)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    draft = _draft(path)
-    draft.unlink(missing_ok=True)
+    # A name of its own: a page and an app may move it at once, and the later one stays.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     write_secret(draft, json.dumps({"breadth": breadth}).encode())
     draft.replace(path)
 
@@ -39,7 +40,7 @@ def set_breadth(home: ClientHome, identifier: str, breadth: Breadth) -> None:
 def breadth_files(home: ClientHome, identifier: str) -> list[Path]:
     """The file with a shopper's slider, and what a write that was cut off has left."""
     path = _path(home, identifier)
-    return [each for each in (path, _draft(path)) if each.exists()]
+    return [*path.parent.glob(path.name), *path.parent.glob(f".{path.name}*.draft")]
 
 
 def breadth_named(name: str) -> Breadth:
@@ -58,7 +59,3 @@ def breadth_named(name: str) -> Breadth:
 
 def _path(home: ClientHome, identifier: str) -> Path:
     return home.path / "breadth" / f"{identifier}.json"
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.draft")

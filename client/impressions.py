@@ -6,6 +6,7 @@ dropped as soon as a newer list is written.
 """
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -169,8 +170,11 @@ def _path(home: ClientHome, identifier: str) -> Path:
 
 def _write(path: Path, lists: Sequence[Showing]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)
+    # A name of its own: a page and a command may note at once, and the later one stays.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     body = json.dumps({"lists": [each.to_json() for each in lists]}, ensure_ascii=False)
-    write_secret(draft, body.encode())
-    draft.replace(path)
+    try:
+        write_secret(draft, body.encode())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -190,7 +190,8 @@ def recommendations(
 ) -> dict[str, Any]:
     """Her list, made now, if she agrees to it now."""
     stock = _stock(desk, home, place)
-    return show_list(home, stock, count=count, language=language).to_json()
+    with desk.showing:
+        return show_list(home, stock, count=count, language=language).to_json()
 
 
 @router.get("/explanation", response_model=Explained, responses=answers(404, 409, 503))

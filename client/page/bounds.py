@@ -5,6 +5,7 @@ from typing import Final
 
 from fastapi import Request, Response
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BYTES: Final = 16 * 1024
@@ -23,7 +24,10 @@ class Bounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _read(scope, receive)
+        try:
+            body = await _read(scope, receive)
+        except ClientDisconnect:
+            return  # half a form is none, and nobody waits for an answer
         if body is None:
             await self._refuse(Request(scope), 413)(scope, receive, send)
         else:
@@ -31,13 +35,19 @@ class Bounds:
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The body; None where it is too long."""
+    """The body; None where it is too long.
+
+    Raises:
+        ClientDisconnect: it broke off.
+    """
     declared = Headers(scope=scope).get("content-length", "0")
     if not declared.isdecimal() or int(declared) > MAX_BYTES:
         return None
     body, more = bytearray(), True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
         more = bool(message.get("more_body", False))
         if len(body) > MAX_BYTES:

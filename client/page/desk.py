@@ -31,6 +31,8 @@ class Desk:
 
     Released artefacts are public and large, so they are kept in memory while their files stay the
     same. Nothing of hers is kept.
+
+    ``showing`` is held while a list is drawn and noted: two that come together show the same zone.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Desk:
     session: Session
     clock: Callable[[], float] = time.time
     flash: Flash | None = None
+    showing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _artefacts: tuple[tuple[object, ...], tuple[Artefact, ...]] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 

@@ -11,6 +11,7 @@ next one is printed then.
 
 import hmac
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,13 +36,15 @@ class Session:
     announce: Callable[[str], None]
     cookie: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def take(self, key: str) -> bool:
         """Whether this is the key of the opening address; it is spent then."""
-        if not hmac.compare_digest(key.encode("utf-8", "replace"), self.key.encode()):
-            return False
-        self.key = secrets.token_urlsafe(32)
-        self.announce(self.key)
+        with self._lock:  # of two that come together one is let in
+            if not hmac.compare_digest(key.encode("utf-8", "replace"), self.key.encode()):
+                return False
+            self.key = fresh = secrets.token_urlsafe(32)
+        self.announce(fresh)
         return True
 
     def admits(self, cookie: str) -> bool:

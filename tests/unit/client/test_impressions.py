@@ -3,6 +3,7 @@
 import json
 import stat
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,22 @@ def test_reloading_wears_nothing_out_and_old_lists_go(party: Party) -> None:
     assert [each.time for each in noted(party.home)] == [NOON + 10, NOON + SAME_SECONDS + 10]
     note(party.home, NOON + (KEEP_DAYS + 1) * DAY)
     assert [each.time for each in noted(party.home)] == [NOON + (KEEP_DAYS + 1) * DAY]
+
+
+def test_a_page_and_a_command_may_write_at_once(party: Party) -> None:
+    home, identifier = party.home, party.home.shoppers["ann"]
+    for folder in (home.derived / identifier, home.path / "breadth"):
+        folder.mkdir(mode=0o700, parents=True)
+    places = list(Breadth) * 8
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: note(home, NOON), range(40)))
+        list(pool.map(lambda place: set_breadth(home, identifier, place), places))
+    assert [each.time for each in noted(home)] == [NOON]
+    assert read_breadth(home, identifier) in Breadth
+    assert [each.name for each in (home.derived / identifier).iterdir()] == ["impressions.json"]
+    left_behind = home.path / "breadth" / f".{identifier}.json.0f.draft"  # as by a crash
+    left_behind.touch()
+    assert left_behind in copies_of(home, identifier)
 
 
 @pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.PERSONALISE}))

@@ -1,6 +1,8 @@
 """Who may come in, and what no answer goes without."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -150,6 +152,40 @@ def test_pages_load_nothing_but_their_own_styles(browser: Browser) -> None:
 @pytest.mark.parametrize("name", ["../app.py", "..%2fapp.py", "panel.css/..", "client.json", ""])
 def test_only_static_files_are_static(browser: Browser, name: str) -> None:
     assert browser.get(f"/static/{name}").status_code == 404
+
+
+def test_of_two_that_bring_one_key_one_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(one: bytes, other: bytes) -> bool:
+        same = one == other
+        time.sleep(0.01)  # the other looks meanwhile
+        return same
+
+    monkeypatch.setattr("client.page.door.hmac.compare_digest", slowly)
+    announced: list[str] = []
+    session = Session(announced.append)
+    with ThreadPoolExecutor(4) as pool:
+        taken = list(pool.map(session.take, [session.key] * 4))
+    assert taken.count(True) == 1
+    assert announced == [session.key]
+
+
+def test_half_a_form_is_none() -> None:
+    """A sender who breaks off has not asked for anything: what came of it is not served."""
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"csrf=x&item=milk&what=it", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def never(*_: object) -> None:
+        raise AssertionError("It was served.")
+
+    bounds = Bounds(never, refuse=lambda _, status: Response(status_code=status))
+    scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    anyio.run(bounds, scope, receive, never)
+    assert messages == []
 
 
 def test_a_session_shows_no_secret() -> None:
