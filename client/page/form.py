@@ -25,6 +25,10 @@ class Form:
         """The value of a field, without blanks around it."""
         return self.fields.get(name, default).strip()
 
+    def emptied(self, name: str) -> bool:
+        """Whether a field was sent with nothing in it."""
+        return name in self.fields and not self.text(name)
+
 
 async def _body(request: Request) -> bytes:
     """The body, read before the handler runs in a thread of its own."""

@@ -26,6 +26,7 @@ from client.page.words import (
     category_name,
     drawing_name,
     group_name,
+    money,
     task_name,
 )
 from consent.panel.language import OWN_NAMES, TAGS, Tongue, mark
@@ -64,8 +65,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
         if status not in (403, 421)
         else (),
         here=request.url.path,
-        back=_address(request),
-        **values,
+        **{"back": _address(request), **values},
     )
     return HTMLResponse(page, status_code=status, headers={"Content-Language": said.tag})
 
@@ -100,6 +100,7 @@ def _words(said: Tongue, desk: Desk) -> dict[str, Any]:
         "languages": [(each, OWN_NAMES[each], TAGS[each]) for each in OWN_NAMES],
         "day": lambda seconds: said.day(int(seconds) * 1000),
         "number": said.number,
+        "money": lambda paid: money(said, paid),
         "figure": said.figure,
         "bound": said.bound,
         "signed": lambda value: ("+" if value > 0 else "−") + said.figure(abs(value)),
@@ -120,5 +121,8 @@ def _words(said: Tongue, desk: Desk) -> dict[str, Any]:
 
 
 def _address(request: Request) -> str:
+    """Where to come back to after another language was chosen; what only forms go to is no page."""
+    if request.method == "POST":
+        return "/"
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path

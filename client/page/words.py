@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from babel.numbers import format_decimal
+
 from client.outcomes import Drawing
 from client.recommender.openness import Breadth
 from consent.panel.language import Tongue, mark
@@ -81,3 +83,9 @@ _DRAWINGS: Final[Mapping[Drawing, str]] = {
 def drawing_name(tongue: Tongue, drawing: Drawing) -> str:
     """A way of drawing the zone."""
     return tongue.say(_DRAWINGS[drawing])
+
+
+def money(tongue: Tongue, paid: float) -> str:
+    """What was paid, with two decimals at least; of which currency is not known here."""
+    locale = tongue.tag.replace("-", "_")
+    return str(format_decimal(paid, format="#,##0.00##", locale=locale))

@@ -4,6 +4,7 @@ These are her rights, not uses of her data: none of them asks for consent, and a
 while the consent service is away.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -35,9 +36,9 @@ def show(
     item: ItemQuery = "",
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
-    """Her lines, newest first, a page at a time."""
+    """Her lines, newest first, a page at a time; found by what the till or the list calls them."""
     home = desk.home
-    lines = own_lines(home, named=item.strip())
+    lines = _named(home, item.strip())
     pages = max(1, -(-len(lines) // PAGE))
     page = min(page, pages)
     return render(
@@ -136,9 +137,20 @@ def _line_page(  # what the page shows beside the line
         status=status,
         line=_shown(home, found),
         same=len(same),
+        back=f"/data/line?item={quote(item, safe='')}&day={quote(day, safe='')}",
         wrong=status != 200 and not unsure,
         unsure=unsure,
     )
+
+
+def _named(home: ClientHome, text: str) -> list[Line]:
+    """Her lines whose item is called so: by her purchases, or by the list as the page shows it."""
+    wanted, names = text.casefold(), _names(home)
+    return [
+        each
+        for each in own_lines(home)
+        if wanted in each.item.casefold() or wanted in names(each.item).casefold()
+    ]
 
 
 def _found(home: ClientHome, item: str, day: str) -> Line:
@@ -152,8 +164,12 @@ def _changes(form: Form, now: Line) -> dict[str, Any]:
     """What a form says that the line does not; only one purchase has a quantity and a price.
 
     Raises:
-        ValueError: a number that is none.
+        ValueError: a number that is none, or what was known and is left empty: a line can't forget
+            it alone.
     """
+    known = {"store": now.store, "quantity": now.quantity, "price": now.price}
+    if any(known[name] not in ("", None) and form.emptied(name) for name in known):
+        raise ValueError("A known value was left empty.")
     values: dict[str, Any] = {}
     if form.text("new_item") != now.item:
         values["item"] = form.text("new_item")
@@ -161,9 +177,9 @@ def _changes(form: Form, now: Line) -> dict[str, Any]:
         values["day"] = form.text("new_day")
     if form.text("store") not in ("", now.store):
         values["store"] = form.text("store")
-    for name, known in (("quantity", now.quantity), ("price", now.price)):
+    for name in ("quantity", "price"):
         text = form.text(name) if now.purchases == 1 else ""
-        if text and float(text) != known:
+        if text and float(text) != known[name]:
             values[name] = float(text)
     return values
 
@@ -174,10 +190,19 @@ def _back(item: str) -> str:
 
 def _shown(home: ClientHome, line: Line) -> dict[str, Any]:
     """A line with its day as forms write it, and what the retailer's list calls its item."""
-    catalogue = home.trust.load_catalogue()
-    (place,) = catalogue.indices(np.array([line.item], dtype=object))
-    name = catalogue.items[place] if place >= 0 else ""
+    name = _names(home)(line.item)
     return {**vars(line), "iso": _iso(line.day), "name": "" if name == line.item else name}
+
+
+def _names(home: ClientHome) -> Callable[[str], str]:
+    """What the retailer's list calls an item of hers; empty where it has none."""
+    catalogue = home.trust.load_catalogue()
+
+    def name(item: str) -> str:
+        (place,) = catalogue.indices(np.array([item], dtype=object))
+        return catalogue.items[place] if place >= 0 else ""
+
+    return name
 
 
 def _iso(day: int) -> str:

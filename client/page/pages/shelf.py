@@ -15,7 +15,8 @@ from client.page.language import language_of
 from client.page.render import redirect, render, say
 from client.readiness import Readiness, readiness
 from client.recommender.openness import Breadth
-from client.shelf import DEFAULT_COUNT, Shelf
+from client.recommender.recommend import PartKind
+from client.shelf import DEFAULT_COUNT, Shelf, Stock
 from client.showing import show_list
 from consent.panel.language import mark
 from consent.problem import Problem
@@ -82,7 +83,8 @@ def show(request: Request, desk: DeskDep) -> Response:
         stock = desk.stock(home)
     except InvalidInputError:
         return obstacle(request, desk, home, *_NO_RELEASE)
-    shelf = show_list(home, stock, count=DEFAULT_COUNT, language=language_of(request))
+    with desk.showing:
+        shelf = show_list(home, stock, count=DEFAULT_COUNT, language=language_of(request))
     identifier = home.shoppers[home.shopper]
     return render(
         request,
@@ -117,24 +119,28 @@ def why(request: Request, desk: DeskDep, item: str) -> Response:
     state = readiness(home, desk.http(home))
     if state is not Readiness.READY:
         return obstacle(request, desk, home, *OBSTACLES[state])
-    shelf = explained(desk, home, item, request)
+    try:
+        stock = desk.stock(home)
+    except InvalidInputError:
+        return obstacle(request, desk, home, *_NO_RELEASE)
+    shelf = explained(stock, item, request)
     (found,) = shelf.suggestions
     counterfactual = found.counterfactual
     return render(
         request,
         "why.html",
         found=found,
+        bought=any(each.kind == PartKind.HABIT for each in found.explanation.reasons),
         instead=counterfactual and counterfactual.sentence(shelf.catalogue, shelf.language),
     )
 
 
-def explained(desk: Desk, home: ClientHome, item: str, request: Request) -> Shelf:
+def explained(stock: Stock, item: str, request: Request) -> Shelf:
     """One item explained.
 
     Raises:
         Problem: 404, it is not recommended.
     """
-    stock = desk.stock(home)
     try:
         return stock.explained(item, count=DEFAULT_COUNT, language=language_of(request))
     except InvalidInputError as error:

@@ -2,15 +2,19 @@
 
 import io
 import json
+import re
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
 from client.events import EventStore
 from client.home import ClientHome
-from client.shelf import local_now
+from client.impressions import read_impressions
+from client.shelf import Shelf, local_now
 from tests.unit.client.page.conftest import Browser
 from tests.unit.client.shop import go_away
 from tests.unit.client.test_cli_recommend import noted
@@ -155,6 +159,80 @@ def test_statements_are_taken_and_taken_back(browser: Browser) -> None:
     assert '<option value="35-44" selected>' not in browser.text("/about")
     assert browser.post("/about", {"age": "immortal"}).status_code == 422
     assert '<option value="top-fifth" selected>' in browser.text("/about")
+
+
+def test_a_line_is_found_by_what_the_list_calls_its_item(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"milk": "FLUID MILK WHITE ONLY", "bread": "SOFT BREAD"}
+    monkeypatch.setattr("client.page.pages.data._names", lambda _: lambda item: names.get(item, ""))
+    for words in ("FLUID%20MILK%20WHITE%20ONLY", "fluid", "mil"):
+        page = browser.text(f"/data?item={words}")
+        assert "2 lines by item and day" in page
+        assert "FLUID MILK WHITE ONLY" in page
+        assert "SOFT BREAD" not in page
+    assert "No line names such an item." in browser.text("/data?item=fluid%20bread")
+
+
+def test_a_known_value_is_not_silently_kept_where_it_was_emptied(browser: Browser) -> None:
+    fields = {"item": "bread", "day": "2024-03-01", "new_item": "bread", "new_day": "2024-03-01"}
+    named = {**fields, "store": "north", "quantity": "3", "price": "2.5"}
+    assert browser.post("/data/correct", named).status_code == 303
+    assert "2.50" in browser.text("/data?item=bread")
+    for name in ("store", "quantity", "price"):
+        answer = browser.post("/data/correct", {**named, name: ""})
+        assert (answer.status_code, "a value does not fit" in answer.text) == (422, True)
+    page = browser.text("/data/line?item=bread&day=2024-03-01")
+    assert page.count(" required") == 5
+
+
+def test_a_refused_form_leads_back_to_a_page_in_another_language(browser: Browser) -> None:
+    line = {"item": "bread", "day": "2024-03-01"}
+    refused = [
+        browser.post("/data/correct", {**line, "new_day": "tomorrow"}),
+        browser.post("/data/delete", {**line, "what": "item"}),
+        browser.post("/forget", {}),
+        browser.post("/discovery", {"breadth": "everything"}),
+    ]
+    for answer in refused:
+        assert answer.status_code == 422
+        found = re.search(r'name="next" value="([^"]+)"', answer.text)
+        assert found is not None
+        back = browser.post("/language", {"language": "zh", "next": unescape(found[1])})
+        assert browser.get(back.headers["location"]).status_code == 200
+    assert "/data/line?item=bread" in refused[0].text
+
+
+def test_a_thing_that_is_new_leads_to_no_purchases(browser: Browser) -> None:
+    assert "My purchases of it" in browser.text("/why?item=milk")
+    assert "My purchases of it" not in browser.text("/why?item=tea")
+
+
+def test_without_a_release_a_reason_says_what_the_list_says(browser: Browser) -> None:
+    (browser.shop.releases / "popularity/1/artefact.json").unlink()
+    assert "There is nothing to recommend from yet" in browser.text("/why?item=milk")
+
+
+def test_lists_that_are_asked_for_at_once_are_noted_in_turn(browser: Browser) -> None:
+    desk = browser.app.state.desk
+    drawn: list[int] = []
+
+    def shown(*_: object, **__: object) -> Shelf:
+        assert desk.showing.locked()
+        drawn.append(1)
+        return made
+
+    home = ClientHome.load(browser.shop.home)
+    made: Shelf = desk.stock(home).shelf(count=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("client.page.pages.shelf.show_list", shown)
+        browser.get("/")
+    assert drawn == [1]
+    assert not desk.showing.locked()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: browser.get("/").status_code, range(8)))
+    assert answers == [200] * 8
+    assert len(read_impressions(home, home.shoppers[home.shopper])) == 1
 
 
 def test_the_slider_moves_the_zone(browser: Browser) -> None:
