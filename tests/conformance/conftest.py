@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from crypto.sums.schemes import Scheme
-from crypto.sums.share_sum.open import OpeningKey
 from tests.conformance.rounds import MakeWorld, World
+from tests.unit.server.mounted import opening_keys_read_once
 
 _ROUNDS = count(1)
 VOTED = [scheme for scheme in Scheme if scheme.votes]
@@ -27,9 +26,7 @@ def _quick_disks() -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def _keys_read_once() -> Iterator[None]:
-    """A key holder that starts reads its opening key; the same bytes are the same key."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OpeningKey, "from_bytes", staticmethod(lru_cache(OpeningKey.from_bytes)))
+    with opening_keys_read_once():
         yield
 
 

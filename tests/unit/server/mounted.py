@@ -1,12 +1,19 @@
-"""Applications of key holders, each made once in a test run: stations take their turns behind them.
+"""What is made once of each key holder in a test run: its application and its opening key.
 
-An application remembers nothing: whatever a key holder knows is in its station and on its disk.
+An application remembers nothing: whatever a key holder knows is in its station and on its disk. So
+stations take their turns behind it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
+
+import pytest
 
 from crypto.keyholder.service import app_of
 from crypto.keyholder.station import Station
+from crypto.sums.share_sum.open import OpeningKey
 
 _idle: dict[bytes, list["Mounted"]] = {}
 
@@ -34,3 +41,11 @@ class Mounted:
     def give_back(self) -> None:
         """The next station of this key holder may have it."""
         _idle.setdefault(self.station.holder.card.to_bytes(), []).append(self)
+
+
+@contextmanager
+def opening_keys_read_once() -> Iterator[None]:
+    """A key holder that starts reads its opening key; the same bytes are the same key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OpeningKey, "from_bytes", staticmethod(lru_cache(OpeningKey.from_bytes)))
+        yield

@@ -278,7 +278,7 @@ def test_the_plan_is_the_schedule(office: Office) -> None:
     shown = fedcart("coordinator", "plan", "--home", office.home, "--json")
     assert shown.code == 0
     told = json.loads(shown.out)
-    planned = schedule(home.plan, items=ITEMS)
+    planned = schedule(home.plan, items=ITEMS, described=0)
     assert [task["task"] for task in told["tasks"]] == list(planned.plans)
     for task, plan in zip(told["tasks"], planned.plans.values(), strict=True):
         assert task["noise_multiplier"] == plan.noise_multiplier
@@ -329,7 +329,7 @@ def test_nothing_is_spent_at_first(office: Office) -> None:
 
 def test_status_shows_the_ledger_and_the_releases(office: Office) -> None:
     home = office.founded()
-    plan = schedule(home.plan, items=ITEMS).plans[TaskName.POPULARITY]
+    plan = schedule(home.plan, items=ITEMS, described=0).plans[TaskName.POPULARITY]
     ledger = Ledger(home.path / "ledger.db", budget=8.0, delta=1e-5)
     spent = ledger.reserve(
         task="popularity", round_id="1", context="aa", releases=plan.releases(), now=0

@@ -41,30 +41,30 @@ def total(plan: TrainingPlan, **kwargs: Any) -> float:
 
 
 def test_all_tasks_together_cost_the_budget() -> None:
-    made = schedule(training(), items=300)
+    made = schedule(training(), items=300, described=0)
     assert list(made.plans) == list(DEFAULT_WEIGHTS)
-    assert 3.98 < total(training(), items=300) <= 4.0
+    assert 3.98 < total(training(), items=300, described=0) <= 4.0
     assert made.left_out == {}
 
 
 def test_the_split_follows_the_weights() -> None:
-    made = schedule(training(), items=300)
+    made = schedule(training(), items=300, described=0)
     shares = {name: plan.noise_multiplier**-2 for name, plan in made.plans.items()}
     for name, weight in DEFAULT_WEIGHTS.items():
         assert shares[name] / sum(shares.values()) == pytest.approx(weight, rel=1e-6)
 
 
 def test_dimensions_are_those_of_the_tasks() -> None:
-    made = schedule(training(), items=300).plans
+    made = schedule(training(), items=300, described=0).plans
     assert made[TaskName.POPULARITY].dimension == 300
     assert made[TaskName.RECENT_POPULARITY].dimension == 300
     assert made[TaskName.ITEM_ITEM].dimension == 32 * 31 // 2
-    small = schedule(training(), items=10).plans
+    small = schedule(training(), items=10, described=0).plans
     assert small[TaskName.ITEM_ITEM].dimension == 45
 
 
 def test_every_plan_keeps_the_operators_limits() -> None:
-    for plan in schedule(training(), items=300).plans.values():
+    for plan in schedule(training(), items=300, described=0).plans.values():
         assert (plan.min_clients, plan.max_clients, plan.max_shoppers) == (20, 60, 200)
         assert (plan.max_colluders, plan.delta, plan.clipping_norm) == (2, 1e-6, 1.0)
 
@@ -72,13 +72,13 @@ def test_every_plan_keeps_the_operators_limits() -> None:
 @pytest.mark.parametrize("scheme", Scheme)
 def test_every_plan_has_the_operators_scheme_and_client_noise(scheme: Scheme) -> None:
     made = training(scheme=scheme, client_noise=1.25)
-    for plan in schedule(made, items=300).plans.values():
+    for plan in schedule(made, items=300, described=0).plans.values():
         assert (plan.scheme, plan.client_noise) == (scheme, 1.25)
         assert (plan.noise, plan.experimental) == (NoiseSet.SKELLAM, False)
         # Key holders add noise in sums that they vote in: half of what ε needs, each.
         share = 0.5 if scheme.votes else 0.0
         assert plan.holder_variance == pytest.approx(share * plan.variance)
-    assert 3.98 < total(made, items=300) <= 4.0
+    assert 3.98 < total(made, items=300, described=0) <= 4.0
 
 
 def test_the_default_is_compact_sum_reviewed() -> None:
@@ -88,7 +88,7 @@ def test_the_default_is_compact_sum_reviewed() -> None:
 
 
 def test_clients_may_leave_all_noise_to_key_holders() -> None:
-    for plan in schedule(training(client_noise=0.0), items=300).plans.values():
+    for plan in schedule(training(client_noise=0.0), items=300, described=0).plans.values():
         assert plan.client_variance == 0
         # Three entries of half of what ε needs.
         assert plan.noise_stddev(20) == pytest.approx(
@@ -99,29 +99,37 @@ def test_clients_may_leave_all_noise_to_key_holders() -> None:
 @pytest.mark.parametrize("scheme", [Scheme.COMPACT_SUM, Scheme.PIECE_SUM])
 def test_the_experimental_set_is_another_noise(scheme: Scheme) -> None:
     made = training(scheme=scheme, experimental=True, max_shoppers=60)
-    for plan in schedule(made, items=300).plans.values():
+    for plan in schedule(made, items=300, described=0).plans.values():
         assert (plan.noise, plan.experimental) == (NoiseSet.CENTRED_GAUSSIAN, True)
-    assert 3.98 < total(made, items=300) <= 4.0
+    assert 3.98 < total(made, items=300, described=0) <= 4.0
 
 
 def test_more_shoppers_than_half_a_coefficient_holds_is_the_reason_that_is_told() -> None:
     """Not that some noise, which the operator never chose, would be too narrow."""
     crowded = training(experimental=True, max_shoppers=400, expected_shoppers=300)
     with pytest.raises(PlanError, match=r"A sum over 400 shoppers may reach .* 10-bit field"):
-        schedule(crowded, items=12)
+        schedule(crowded, items=12, described=0)
 
 
 def test_a_task_that_can_not_clear_its_noise_leaves_its_share_to_the_others() -> None:
     poor = training(force_item_item=False, expected_shoppers=20, epsilon=0.2, max_shoppers=60)
-    made = schedule(poor, items=300)
+    made = schedule(poor, items=300, described=0)
     assert TaskName.ITEM_ITEM not in made.plans
     assert made.left_out[TaskName.ITEM_ITEM]
-    assert 0.198 < total(poor, items=300) <= 0.2
+    assert 0.198 < total(poor, items=300, described=0) <= 0.2
+
+
+def test_what_the_list_says_of_its_items_can_make_item_item_worthwhile() -> None:
+    plan = training(force_item_item=False, expected_shoppers=3_000, item_item_items=300)
+    silent = schedule(plan, items=300, described=0)
+    assert TaskName.ITEM_ITEM not in silent.plans
+    told = schedule(plan, items=300, described=64)
+    assert TaskName.ITEM_ITEM in told.plans
 
 
 @pytest.mark.parametrize("budget", [None, math.inf])
 def test_privacy_off_is_off_for_all(budget: float | None) -> None:
-    made = schedule(training(epsilon=budget), items=300)
+    made = schedule(training(epsilon=budget), items=300, described=0)
     assert {plan.noise_multiplier for plan in made.plans.values()} == {0.0}
 
 
@@ -140,7 +148,7 @@ def test_privacy_off_is_off_for_all(budget: float | None) -> None:
 )
 def test_contradictions(changes: dict[str, Any]) -> None:
     with pytest.raises(PlanError):
-        schedule(training(**changes), items=300)
+        schedule(training(**changes), items=300, described=0)
 
 
 class TestJson:
@@ -214,7 +222,9 @@ class TestRounds:
     ) -> None:
         """Against μ² = Σ 1/z² and the exact Gaussian formula, independent of the accountant."""
         runs = {TaskName.RANKER: Run(rounds=rounds)}
-        made = schedule(training(epsilon=epsilon, runs=runs, **RANKED), items=300).plans
+        made = schedule(
+            training(epsilon=epsilon, runs=runs, **RANKED), items=300, described=0
+        ).plans
         mu = sum(plan.rounds / plan.noise_multiplier**2 for plan in made.values()) ** 0.5
         assert 0.85 * epsilon < exact(mu, 1e-6) <= epsilon
         assert [plan.rounds for plan in made.values()] == [1, 1, rounds]
@@ -223,17 +233,17 @@ class TestRounds:
         shares = {TaskName.POPULARITY: 0.5, TaskName.FACTORS: 0.5}
         made = training(runs={TaskName.FACTORS: Run(rounds=2)}, weights=shares)
         assert TrainingPlan.from_json(json.loads(json.dumps(made.to_json()))) == made
-        planned = schedule(made, items=300)
+        planned = schedule(made, items=300, described=0)
         assert planned.plans[TaskName.FACTORS].dimension == 32 * 16 + 16 * 17 // 2
         assert planned.plans[TaskName.FACTORS].rounds == 2
         assert "tastes" in planned.reasons[TaskName.FACTORS]
-        narrow = schedule(made, items=10).plans[TaskName.FACTORS]
+        narrow = schedule(made, items=10, described=0).plans[TaskName.FACTORS]
         assert narrow.dimension == 10 * 10 + 10 * 11 // 2
 
     @pytest.mark.parametrize("rounds", [1, 2, 3, 7])
     def test_a_tasks_share_covers_its_rounds(self, rounds: int) -> None:
         runs = {TaskName.RANKER: Run(rounds=rounds)}
-        made = schedule(training(runs=runs, **RANKED), items=300).plans
+        made = schedule(training(runs=runs, **RANKED), items=300, described=0).plans
         paid = {name: plan.rounds / plan.noise_multiplier**2 for name, plan in made.items()}
         for name, weight in RANKED["weights"].items():
             assert paid[name] / sum(paid.values()) == pytest.approx(weight, rel=1e-6)
@@ -250,15 +260,15 @@ class TestRounds:
     def test_bands_turns_and_hidden_sampling_keep_the_budget(self, run: Run) -> None:
         few = {"min_clients": 12, "max_colluders": 1}
         made = training(runs={TaskName.RANKER: run}, **few, **RANKED)
-        plan = schedule(made, items=300).plans[TaskName.RANKER]
+        plan = schedule(made, items=300, described=0).plans[TaskName.RANKER]
         assert (plan.rounds, plan.bands, plan.separation) == (run.rounds, run.bands, run.separation)
         assert plan.sampling_rate == run.sampling_rate
-        assert 3.9 < total(made, items=300) <= 4.0
+        assert 3.9 < total(made, items=300, described=0) <= 4.0
 
     def test_turns_that_can_not_reach_the_minimum_are_refused(self) -> None:
         runs = {TaskName.RANKER: Run(rounds=8, separation=4)}
         with pytest.raises(PlanError, match="one in 4 of at most 60 clients, and min_clients=20"):
-            schedule(training(runs=runs, **RANKED), items=300)
+            schedule(training(runs=runs, **RANKED), items=300, described=0)
 
     @pytest.mark.parametrize("dimension", [1, 20, 27, 64, 104])
     @pytest.mark.parametrize("epsilon", [0.5, 4.0, 30.0])
@@ -266,7 +276,7 @@ class TestRounds:
         self, dimension: int, epsilon: float
     ) -> None:
         made = training(epsilon=epsilon, runs={TaskName.RANKER: Run(rounds=3)}, **RANKED)
-        plan = schedule(made, items=300).plans[TaskName.RANKER]
+        plan = schedule(made, items=300, described=0).plans[TaskName.RANKER]
         fitted = fitted_to(plan, dimension)
         assert fitted.dimension == dimension
         assert (fitted.release.rdp() <= plan.release.rdp()).all()
@@ -299,14 +309,14 @@ class TestRounds:
 
 class TestReasons:
     def test_every_task_says_why(self) -> None:
-        made = schedule(training(), items=300)
+        made = schedule(training(), items=300, described=0)
         assert made.reasons.keys() == made.plans.keys()
         for name, weight in DEFAULT_WEIGHTS.items():
             assert made.reasons[name].startswith(f"{weight:.0%} of μ² by default: ")
             assert f"z = {made.plans[name].noise_multiplier:.3g}" in made.reasons[name]
 
     def test_what_was_left_out_left_its_share(self) -> None:
-        made = schedule(training(force_item_item=False, epsilon=0.1), items=300)
+        made = schedule(training(force_item_item=False, epsilon=0.1), items=300, described=0)
         assert TaskName.ITEM_ITEM in made.left_out
         share = DEFAULT_WEIGHTS[TaskName.POPULARITY] / (1 - DEFAULT_WEIGHTS[TaskName.ITEM_ITEM])
         said = made.reasons[TaskName.POPULARITY]
@@ -326,10 +336,12 @@ class TestReasons:
     )
     def test_rounds_are_explained(self, run: Run, words: str) -> None:
         few = {"min_clients": 12, "max_colluders": 1}
-        made = schedule(training(runs={TaskName.RANKER: run}, **few, **RANKED), items=300)
+        made = schedule(
+            training(runs={TaskName.RANKER: run}, **few, **RANKED), items=300, described=0
+        )
         assert re.search(words, made.reasons[TaskName.RANKER])
         assert "as this plan says" in made.reasons[TaskName.RANKER]
 
     def test_without_privacy_there_is_nothing_to_split(self) -> None:
-        made = schedule(training(epsilon=None), items=300)
+        made = schedule(training(epsilon=None), items=300, described=0)
         assert set(made.reasons.values()) == {"Privacy is off: no budget is split."}
