@@ -18,6 +18,7 @@ from crypto.errors import InvalidInputError
 from crypto.holder_card import HolderCard, in_order, parse_card
 from crypto.secret_file import read_secret, write_secret
 from crypto.sums.schemes import HOLDERS
+from server.artefacts.subspace import described_values
 from server.home import CoordinatorHome, HolderAddress
 from server.schedule import TrainingPlan, schedule
 
@@ -127,7 +128,7 @@ def _check_plan(plan: TrainingPlan, catalogue: Path) -> None:
         )
     TrainingPlan.from_json(plan.to_json())  # what could not be loaded again is not kept
     try:
-        items = len(Catalogue.from_bytes(catalogue.read_bytes()))
+        listed = Catalogue.from_bytes(catalogue.read_bytes())
     except InvalidInputError as error:
         raise InvalidInputError(f"{catalogue} is no item list: {error}") from error
-    schedule(plan, items=items)
+    schedule(plan, items=len(listed), described=described_values(listed))

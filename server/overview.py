@@ -10,6 +10,7 @@ from crypto.dp.accounting import epsilon
 from crypto.dp.bound import told
 from crypto.dp.plan import PrivacyPlan
 from crypto.sums.sizes import sealed_sizes
+from server.artefacts.subspace import described_values
 from server.home import CoordinatorHome
 from server.ledger import Ledger
 from server.registry import Registry
@@ -85,7 +86,8 @@ def plan_overview(home: CoordinatorHome) -> PlanOverview:
     Raises:
         PlanError: the plan contradicts itself.
     """
-    planned = schedule(home.plan, items=len(home.load_catalogue()))
+    listed = home.load_catalogue()
+    planned = schedule(home.plan, items=len(listed), described=described_values(listed))
     return PlanOverview(
         epsilon=_epsilon(planned, home.plan.delta),
         delta=home.plan.delta,

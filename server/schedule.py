@@ -20,7 +20,7 @@ from crypto.dp.widths import NoiseSet
 from crypto.errors import InvalidInputError, PlanError
 from crypto.sums.schemes import Scheme
 from crypto.wire import get_float, get_int
-from server.artefacts import factors, ranker
+from server.artefacts import factors
 from server.artefacts.signal import item_item_verdict
 from server.reasons import reasons
 from server.runs import Run, cost
@@ -147,8 +147,14 @@ class Schedule:
     reasons: dict[TaskName, str]
 
 
-def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
+def schedule(plan: TrainingPlan, *, items: int, described: int) -> Schedule:
     """Split the budget; leave out what cannot clear its noise.
+
+    Args:
+        plan: the operator's.
+        items: length of the item list.
+        described: how many directions the list spans by what it says of its items
+            (``subspace.described_values``).
 
     Raises:
         PlanError: the plan contradicts itself (see ``PrivacyPlan``).
@@ -164,6 +170,7 @@ def schedule(plan: TrainingPlan, *, items: int) -> Schedule:
         shoppers=plan.expected_shoppers,
         listed=listed,
         noise_stddev=plans[TaskName.ITEM_ITEM].noise_stddev(plan.min_clients),
+        described=described,
     )
     if verdict.worthwhile:
         return _explained(plan, plans, {})
@@ -190,8 +197,9 @@ def _dimension(name: TaskName, plan: TrainingPlan, *, items: int, listed: int) -
         case TaskName.FACTORS:
             return factors_dimension(listed, min(factors.WIDTH, listed))
         case TaskName.RANKER:
-            features = tuple(each for each in Feature if each not in ranker.CONTEXT)
-            return RankerTask(features=features, weights=(), candidates=2, baskets=1).dimension
+            return RankerTask(
+                features=tuple(Feature), weights=(), candidates=2, baskets=1
+            ).dimension
         case TaskName.EVALUATION:
             return EvaluationTask(items=items, sketch=min(items, MAX_SKETCH)).dimension
         case TaskName.FAIRNESS:

@@ -18,6 +18,7 @@ from consent.tasks.names import TaskName
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import RoundError
 from crypto.holder_card import in_order
+from server.artefacts.subspace import described_values
 from server.cohort import Member, roll_call
 from server.collect import Progress
 from server.conductor import Federation, run_round
@@ -67,7 +68,7 @@ def train(
         FedcartError: a round can't go on; tasks and rounds before it stay released.
     """
     catalogue = home.load_catalogue()
-    planned = schedule(home.plan, items=len(catalogue))
+    planned = schedule(home.plan, items=len(catalogue), described=described_values(catalogue))
     federation = compose(home, catalogue, progress=progress, http=http or _http, clock=clock)
     report_missing(federation.registry, federation.consent)
     sweep(

@@ -95,6 +95,13 @@ def evaluate(
             "--sensitive", help="Read sensitive product classes too, as if all had granted them."
         ),
     ] = False,
+    context: Annotated[
+        bool,
+        typer.Option(
+            "--context",
+            help="Make lists for when and where the basket was bought, as if all had granted it.",
+        ),
+    ] = False,
     discovery: Annotated[
         bool, typer.Option("--discovery", help="Measure lists with their discovery zone too.")
     ] = False,
@@ -123,6 +130,7 @@ def evaluate(
         rivals=rivals_named(rivals, wanted),
         noise_shoppers=noise_shoppers,
         negatives=negatives,
+        context=context,
         sensitive=sensitive,
         discovery=discovery,
         workers=workers,

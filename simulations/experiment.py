@@ -74,6 +74,8 @@ def _evaluate(scenario: Scenario, fold: Fold, outcome: Outcome) -> tuple[dict[st
     """Quality for the shoppers who asked for recommendations; nobody else is scored."""
     choices = outcome.choices
     asked = fold.only([n for n, s in enumerate(fold.tested) if choices[s].personalises])
+    # When and where her list is for counts as far as she granted it, as on a device.
+    asked = asked.in_context({name: each.told for name, each in choices.items()})
     models = {**BASELINES, FEDCART: on_device(released_artefacts(outcome).values())}
     measured = per_shopper(models, asked)
     rng = np.random.default_rng([scenario.seed, 0xE0])

@@ -15,6 +15,7 @@ from types import FrameType
 from consent.tasks.names import TaskName
 from crypto.dp.plan import PrivacyPlan
 from crypto.errors import FedcartError, InvalidInputError
+from server.artefacts.subspace import described_values
 from server.collect import Progress
 from server.registry import Registry, Release
 from server.runs import round_id_of
@@ -59,7 +60,8 @@ class Federation:
     def planned(self) -> Schedule:
         """The tasks that a training runs, and why others are left out."""
         coordinator = self.world.coordinator
-        return schedule(coordinator.plan, items=len(coordinator.load_catalogue()))
+        listed = coordinator.load_catalogue()
+        return schedule(coordinator.plan, items=len(listed), described=described_values(listed))
 
     def train(self, *, run_id: str = "1", timeout: float = RUN_S) -> dict[TaskName, Release]:
         """Run every scheduled task once; returns the releases. The same id resumes a run.

@@ -9,7 +9,7 @@ from client.recommender.explanation.explain import reason
 from client.recommender.recommend import recommend
 from client.recommender.scores import Model
 from consent.admit import admit
-from consent.purpose import Category, Decision, Purpose
+from consent.purpose import Category, Purpose
 from simulations.engine.run import Outcome
 from simulations.population.population import Population
 
@@ -32,15 +32,10 @@ def pick(population: Population, outcome: Outcome) -> str | None:
 def page(population: Population, outcome: Outcome, shopper: str) -> dict[str, Any]:
     """Everything the household's page shows, JSON-able. It never leaves this machine's report."""
     choice = outcome.choices[shopper]
-    categories = {
-        cell.category
-        for cell, decision in choice.decisions.items()
-        if cell.purpose is Purpose.PERSONALISE and decision is Decision.GIVEN
-    }
     events = admit(
         population.of(shopper),
         purpose=Purpose.PERSONALISE,
-        categories=frozenset(categories),
+        categories=choice.told,
         sensitive_items=population.catalogue.sensitive_products,
     )
     catalogue = population.catalogue

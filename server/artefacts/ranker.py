@@ -59,7 +59,7 @@ def plan_task(
     artefacts: Iterable[Artefact],
     catalogue: Catalogue,
     *,
-    moments: bool = False,
+    moments: bool = True,
     inputs: tuple[str, ...] = (),
     previous: RankerArtefact | None = None,
 ) -> RankerTask:
@@ -71,7 +71,8 @@ def plan_task(
     Args:
         artefacts: what was released and devices will have.
         catalogue: the item list.
-        moments: whether lists are made for the moments of their baskets.
+        moments: whether lists are made for the moments of their baskets, as devices make theirs;
+            what a shopper did not grant of a moment is 0 and so changes nothing of it.
         inputs: hex SHA-256 of the encoded artefacts.
         previous: the round before, whose weights this one starts from.
     """

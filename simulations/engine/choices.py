@@ -45,6 +45,15 @@ class Choice:
         return self.decisions[_ON_DEVICE] is Decision.GIVEN
 
     @property
+    def told(self) -> frozenset[Category]:
+        """What her own device may use for her list."""
+        return frozenset(
+            cell.category
+            for cell, decision in self.decisions.items()
+            if cell.purpose is Purpose.PERSONALISE and decision is Decision.GIVEN
+        )
+
+    @property
     def states(self) -> bool:
         """Whether she states her groups, for audits that she agreed to."""
         return self.decisions.get(_AUDITED) is Decision.GIVEN

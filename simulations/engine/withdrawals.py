@@ -8,6 +8,7 @@ from consent.instruction import InstructionState
 from consent.purpose import Decision
 from consent.withdrawal import Bundle, Statement, verify_bundle
 from crypto.errors import ConsentError
+from server.artefacts.subspace import described_values
 from server.schedule import schedule
 from simulations.engine.choices import TRAINING, Choice
 from simulations.engine.world import NOTICE_VERSION, World
@@ -18,7 +19,8 @@ class Withdrawals:
 
     def __init__(self, world: World, choices: Mapping[str, Choice]) -> None:
         plan = world.coordinator.plan
-        planned = schedule(plan, items=len(world.coordinator.load_catalogue()))
+        listed = world.coordinator.load_catalogue()
+        planned = schedule(plan, items=len(listed), described=described_values(listed))
         replies = sum(each.rounds for each in planned.plans.values()) * plan.max_clients
         self._world = world
         self._due = sorted(

@@ -71,6 +71,7 @@ def evaluate_population(
         "seed": options.seed,
         "protocol": str(options.protocol),
         "stage": str(options.stage),
+        "context": options.context,
         "dataset": {
             "name": population.name,
             "note": population.note,

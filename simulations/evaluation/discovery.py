@@ -12,6 +12,7 @@ import numpy as np
 
 from client.contributions.history import FloatArray, History
 from client.recommender.discovery import DEFAULT_ZONE, Zone, draws, new_items
+from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.openness import Breadth, slots
 from client.recommender.scores import Model
 from consent.tasks.artefact import Artefact
@@ -45,6 +46,7 @@ def with_zone(
                     placed(
                         model,
                         fold.histories[fold.tested[number]],
+                        fold.moment(number),
                         zone=zone,
                         breadth=breadth,
                         rng=np.random.default_rng([seed, number]),
@@ -59,10 +61,16 @@ def with_zone(
 
 
 def placed(
-    model: Model, history: History, *, zone: Zone, breadth: Breadth, rng: np.random.Generator
+    model: Model,
+    history: History,
+    moment: Moment = UNKNOWN,
+    *,
+    zone: Zone,
+    breadth: Breadth,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Scores in the order in which items are shown, shape (items,): the place, as a negative."""
-    total = model.scores(history).total
+    total = model.scores(history, moment).total
     order = np.argsort(-total, kind="stable")
     best = order[:LIST]
     ranked = new_items(total, history, model, frozenset(best.tolist()))

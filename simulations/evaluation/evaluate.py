@@ -23,7 +23,10 @@ def on_device(artefacts: Iterable[Artefact], settings: Settings | None = None) -
     def fit(fold: Fold) -> Scorer:
         model = Model.of(fold.training.catalogue, given, settings)
         return lambda rows: np.stack(
-            [model.scores(fold.histories[shopper]).total for shopper in fold.tested[rows]]
+            [
+                model.scores(fold.histories[fold.tested[number]], fold.moment(number)).total
+                for number in range(*rows.indices(len(fold.tested)))
+            ]
         )
 
     return fit

@@ -31,6 +31,8 @@ class Options:
         noise_shoppers: scale the noise as if so many shoppers took part; None for those who do.
         minimum: how many baskets (leave-one-out: different items) an evaluated shopper has.
         negatives: a file of given negatives for leave-one-out; None draws them.
+        context: make next-basket lists, the rivals' too, for when and where the held-out basket was
+            bought, as if every shopper had granted time of day and places.
         sensitive: read sensitive product classes too, as if every shopper had granted them.
         discovery: measure next-basket lists with their discovery zone too.
         workers: how many processes measure; they change no figure.
@@ -45,6 +47,7 @@ class Options:
     noise_shoppers: int | None = None
     minimum: int = MINIMUM_BASKETS
     negatives: Path | None = None
+    context: bool = False
     sensitive: bool = False
     discovery: bool = False
     workers: int = 1
@@ -55,6 +58,10 @@ class Options:
         if self.seeds < 1 or self.workers < 1:
             raise InvalidInputError(
                 f"Expected seeds={self.seeds} >= 1 and workers={self.workers} >= 1."
+            )
+        if self.context and self.protocol is not Protocol.NEXT_BASKET:
+            raise InvalidInputError(
+                f"Context is for {Protocol.NEXT_BASKET}: {self.protocol} knows no moment."
             )
         if self.noise_shoppers is not None and self.noise_shoppers < 1:
             raise InvalidInputError(f"Expected noise_shoppers={self.noise_shoppers} >= 1.")

@@ -9,7 +9,8 @@ Source: Li et al., "A next basket recommendation reality check", TOIS 2023, for 
 for telling repeat items (bought before) from explore items (new to the shopper).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +22,7 @@ import scipy.sparse as sp
 
 from client.contributions.history import History, IndexArray, basket_numbers
 from client.importers.times import Clock
+from client.recommender.moment import UNKNOWN, Moment
 from consent.admit import admit
 from consent.events import Events
 from consent.purpose import Category, Purpose
@@ -29,6 +31,8 @@ from simulations.population.population import Population
 from simulations.population.sensitive import withheld
 
 MINIMUM_BASKETS = 3
+# What a list may be made from beside purchases, where it is granted.
+CONTEXT = frozenset({Category.TIME_CONTEXT, Category.LOCATION})
 
 
 class Stage(StrEnum):
@@ -48,20 +52,49 @@ class Fold:
             baselines may use this and nothing else.
         tested: eligible shoppers, in the order of the population.
         truth: one entry a tested shopper: the catalogue indices in her held-out basket, ascending.
+        when, where: second and store ("" where unknown) of each held-out basket; empty where a
+            list is for no moment.
+        granted: shopper to what of ``CONTEXT`` her device may use beside her purchases; then lists
+            are made for the moments of the held-out baskets. None: for a moment that isn't known.
     """
 
     stage: Stage
     training: Population
     tested: tuple[str, ...]
     truth: tuple[IndexArray, ...]
+    when: tuple[int, ...] = ()
+    where: tuple[str, ...] = ()
+    granted: Mapping[str, frozenset[Category]] | None = None
 
     @cached_property
     def histories(self) -> dict[str, History]:
         """Every training shopper's history, from her training events alone."""
+        granted = self.granted or {}
         return {
-            shopper: history_of(self.training, shopper, Purpose.PERSONALISE)
+            shopper: history_of(
+                self.training,
+                shopper,
+                Purpose.PERSONALISE,
+                context=granted.get(shopper, frozenset()),
+            )
             for shopper in self.training.shoppers
         }
+
+    def moment(self, number: int) -> Moment:
+        """When and where the list of a tested shopper (by position) is for, as she lets it know."""
+        if self.granted is None or not self.when:
+            return UNKNOWN
+        return Moment.granted(
+            self.granted.get(self.tested[number], frozenset()),
+            time=self.when[number],
+            store=self.where[number],
+        )
+
+    def in_context(self, granted: Mapping[str, AbstractSet[Category]]) -> "Fold":
+        """The same, each list for the moment of its basket, of which she granted so much."""
+        return replace(
+            self, granted={name: CONTEXT & frozenset(each) for name, each in granted.items()}
+        )
 
     def only(self, kept: Sequence[int], *, truth: Sequence[IndexArray] | None = None) -> "Fold":
         """The same training data, with some of the tested shoppers (by position) and no others.
@@ -73,6 +106,9 @@ class Fold:
             training=self.training,
             tested=tuple(self.tested[n] for n in kept),
             truth=tuple(self.truth[n] for n in kept) if truth is None else tuple(truth),
+            when=tuple(self.when[n] for n in kept) if self.when else (),
+            where=tuple(self.where[n] for n in kept) if self.where else (),
+            granted=self.granted,
         )
         if "histories" in self.__dict__:  # made before: still right, so not made again
             reduced.__dict__["histories"] = self.histories
@@ -125,14 +161,21 @@ class Split:
         known = index >= 0
         target = eligible & known & (number == baskets - held_out)
         keep = ~eligible | (known & (number < baskets - held_out))
-        tested, truth = _targets(events, index, target)
+        tested, truth, first = _targets(events, index, target)
         training = replace(self.population, events=events.take(keep))
         if not tested:
             raise InvalidInputError(
                 f"No shopper has {self.minimum_baskets} baskets with items of the {catalogue.name} "
                 "catalogue: there is nothing to evaluate."
             )
-        return Fold(stage=stage, training=training, tested=tested, truth=truth)
+        return Fold(
+            stage=stage,
+            training=training,
+            tested=tested,
+            truth=truth,
+            when=tuple(events.time[first].tolist()),
+            where=tuple(map(str, events.store[first])),
+        )
 
     @cached_property
     def _lines(self) -> tuple[IndexArray, IndexArray, IndexArray]:
@@ -161,15 +204,21 @@ def split(population: Population, *, minimum_baskets: int = MINIMUM_BASKETS) -> 
     return Split(population=withheld(population), minimum_baskets=minimum_baskets)
 
 
-def history_of(population: Population, shopper: str, purpose: Purpose) -> History:
-    """One shopper's history as her device sees it when purchases, and nothing more, are granted.
+def history_of(
+    population: Population,
+    shopper: str,
+    purpose: Purpose,
+    *,
+    context: AbstractSet[Category] = frozenset(),
+) -> History:
+    """One shopper's history as her device sees it when purchases and ``context`` are granted.
 
     Times that are an order and no dates don't get into it: no rhythm can be read from them.
     """
     events = admit(
         population.of(shopper),
         purpose=purpose,
-        categories={Category.PURCHASES},
+        categories={Category.PURCHASES, *context},
         sensitive_items=population.catalogue.sensitive_products,
     )
     history = History.of(events, population.catalogue)
@@ -185,11 +234,15 @@ def runs(shopper: npt.NDArray[np.object_]) -> list[tuple[int, int]]:
 
 def _targets(
     events: Events, index: IndexArray, target: npt.NDArray[np.bool_]
-) -> tuple[tuple[str, ...], tuple[IndexArray, ...]]:
-    """The shoppers with lines under the mask, and the distinct items of those lines."""
+) -> tuple[tuple[str, ...], tuple[IndexArray, ...], IndexArray]:
+    """The shoppers with lines under the mask, the distinct items of those, and the first of each.
+
+    The first as a line of the events.
+    """
     shopper, item = events.shopper[target], index[target]
     pieces = runs(shopper)
     return (
         tuple(str(shopper[low]) for low, _ in pieces),
         tuple(np.unique(item[low:high]) for low, high in pieces),
+        np.flatnonzero(target)[[low for low, _ in pieces]].astype(np.int64),
     )

@@ -57,7 +57,7 @@ class Noise:
     @classmethod
     def none(cls, tasks: frozenset[TaskName] = ALL_TASKS) -> "Noise":
         """The given tasks without noise."""
-        return cls(stddev=dict.fromkeys(tasks, 0.0))
+        return cls(stddev={task: 0.0 for task in BUDGET if task in tasks})
 
     @classmethod
     def of(
@@ -121,7 +121,7 @@ def release(fold: Fold, noise: Noise, *, rng: np.random.Generator) -> dict[TaskN
     for name in BUDGET:
         if name not in noise.stddev:
             continue
-        task = _task(name, catalogue, released)
+        task = _task(name, catalogue, released, moments=fold.granted is not None)
         if isinstance(task, ItemItemTask) and TaskName.RANKER in noise.stddev:
             task = replace(task, withheld=ranker.BASKETS)
         stddev = noise.stddev[name]
@@ -143,7 +143,13 @@ def total(
     return values
 
 
-def _task(name: TaskName, catalogue: Catalogue, released: Mapping[TaskName, Artefact]) -> Task:
+def _task(
+    name: TaskName,
+    catalogue: Catalogue,
+    released: Mapping[TaskName, Artefact],
+    *,
+    moments: bool,
+) -> Task:
     match name:
         case TaskName.POPULARITY:
             return PopularityTask(items=len(catalogue))
@@ -155,5 +161,5 @@ def _task(name: TaskName, catalogue: Catalogue, released: Mapping[TaskName, Arte
                 raise InvalidInputError("Expected a popularity artefact.")
             return item_item.plan_task(popularity)
         case TaskName.RANKER:
-            return ranker.plan_task(released.values(), catalogue)
+            return ranker.plan_task(released.values(), catalogue, moments=moments)
     raise InvalidInputError(f"Task {name} measures; nothing is recommended from it.")

@@ -21,13 +21,17 @@ from simulations.evaluation.models.registry import LEAVE_ONE_OUT, NEXT_BASKET, R
 from simulations.evaluation.negatives import Negatives, drawn_negatives
 from simulations.evaluation.negatives_file import read_negatives
 from simulations.evaluation.options import Options, Protocol
-from simulations.evaluation.protocol import Fold, Stage, split
+from simulations.evaluation.protocol import CONTEXT, Fold, Stage, split
 from simulations.evaluation.ranks import at_cutoffs, both_ranks
 from simulations.population.population import Population
 
 # View to metric to values, shape (tested,).
 Views = Mapping[str, Mapping[str, FloatArray]]
 TARGET = "ndcg@10"
+IN_CONTEXT = (
+    "Lists are made for when and where the held-out basket was bought, as if every shopper had "
+    "granted time of day and places; LambdaRank is told the same."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +80,13 @@ def prepare(population: Population, options: Options) -> Trial:
 def _next_basket(population: Population, options: Options) -> Trial:
     parts = split(population, minimum_baskets=options.minimum)
     view = f"{options.protocol} {options.stage}"
+    tuning, fold = parts.validation, parts.test if options.stage is Stage.TEST else parts.validation
+    if options.context:
+        granted = dict.fromkeys(population.shoppers, CONTEXT)
+        tuning, fold = tuning.in_context(granted), fold.in_context(granted)
     return Trial(
-        tuning=parts.validation,
-        fold=parts.test if options.stage is Stage.TEST else parts.validation,
+        tuning=tuning,
+        fold=fold,
         measure=lambda scorer, fold: {view: measure(scorer, fold)},
         simple=_baselines(population, options),
         rivals=NEXT_BASKET,
@@ -96,6 +104,7 @@ def _next_basket(population: Population, options: Options) -> Trial:
             "recall@20": "recall@20",
             "recall_explore@20": "… explore@20",
         },
+        notes=(IN_CONTEXT,) if options.context else (),
     )
 
 

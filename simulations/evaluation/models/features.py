@@ -12,7 +12,7 @@ import numpy as np
 
 from client.contributions.history import FloatArray, History, IndexArray
 from client.recommender.features import Knowledge
-from client.recommender.moment import UNKNOWN
+from client.recommender.moment import UNKNOWN, Moment
 from client.recommender.shared import Shared
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
@@ -48,9 +48,9 @@ class Features:
     def __init__(self, catalogue: Catalogue, artefacts: Iterable[Artefact]) -> None:
         self._shared = Shared.of(catalogue, artefacts)
 
-    def rows(self, history: History, items: IndexArray) -> FloatArray:
+    def rows(self, history: History, items: IndexArray, moment: Moment = UNKNOWN) -> FloatArray:
         """float64, shape (items, len(NAMES)); NaN where a rhythm is not known yet."""
-        know = Knowledge(shared=self._shared, history=history, moment=UNKNOWN)
+        know = Knowledge(shared=self._shared, history=history, moment=moment)
         counts = history.counts
         columns = [
             know.closed.habit,

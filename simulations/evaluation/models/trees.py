@@ -4,7 +4,7 @@ It learns from what shoppers bought next within the training data. Features of a
 what lay before it, the shared artefacts included, so no label is among its own features.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -131,7 +131,9 @@ def _lessons(fold: Fold) -> tuple[Fold, Fold]:
     """
     inner = split(fold.training, minimum_baskets=MINIMUM_BASKETS)
     try:
-        return inner.test, inner.validation
+        return replace(inner.test, granted=fold.granted), replace(
+            inner.validation, granted=fold.granted
+        )
     except InvalidInputError as error:
         raise InvalidInputError(
             f"LambdaRank learns from what shoppers bought next, and without the held-out baskets "
@@ -152,10 +154,10 @@ def _examples(fold: Fold) -> Examples:
     counts = np.sum([history.counts for history in fold.histories.values()], axis=0)
     popular = best(counts[None, :], min(POPULAR, len(catalogue)))[0].astype(np.int64)
     tables, items, bought = [], [], []
-    for shopper, truth in zip(fold.tested, fold.truth, strict=True):
+    for number, (shopper, truth) in enumerate(zip(fold.tested, fold.truth, strict=True)):
         history = fold.histories[shopper]
         chosen = np.union1d(np.unique(history.item), popular)
-        tables.append(features.rows(history, chosen).astype(np.float32))
+        tables.append(features.rows(history, chosen, fold.moment(number)).astype(np.float32))
         items.append(chosen)
         bought.append(np.isin(chosen, truth).astype(np.int32))
     return Examples(

@@ -120,10 +120,10 @@ def test_a_task_that_can_not_clear_its_noise_leaves_its_share_to_the_others() ->
 
 
 def test_what_the_list_says_of_its_items_can_make_item_item_worthwhile() -> None:
-    plan = training(force_item_item=False, expected_shoppers=3_000, item_item_items=300)
+    plan = training(force_item_item=False, expected_shoppers=1_200, item_item_items=300)
     silent = schedule(plan, items=300, described=0)
     assert TaskName.ITEM_ITEM not in silent.plans
-    told = schedule(plan, items=300, described=64)
+    told = schedule(plan, items=300, described=8)
     assert TaskName.ITEM_ITEM in told.plans
 
 
