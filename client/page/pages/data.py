@@ -4,7 +4,7 @@ These are her rights, not uses of her data: none of them asks for consent, and a
 while the consent service is away.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -68,7 +68,7 @@ def save(request: Request, desk: DeskDep, form: FormDep) -> Response:
         values = _changes(form, now)
         changed = correct(desk.home, item, day, values) if values else 0
     except (WireError, ValueError):
-        return _line_page(request, desk, item, day, status=422)
+        return _line_page(request, desk, item, day, status=422, typed=form.fields)
     if not changed:
         return redirect(
             request,
@@ -127,6 +127,7 @@ def _line_page(  # what the page shows beside the line
     *,
     status: int = 200,
     unsure: bool = False,
+    typed: Mapping[str, str] | None = None,
 ) -> Response:
     home = desk.home
     found = _found(home, item, day)
@@ -140,6 +141,7 @@ def _line_page(  # what the page shows beside the line
         back=f"/data/line?item={quote(item, safe='')}&day={quote(day, safe='')}",
         wrong=status != 200 and not unsure,
         unsure=unsure,
+        typed=typed or {},
     )
 
 

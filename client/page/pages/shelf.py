@@ -16,7 +16,7 @@ from client.page.render import redirect, render, say
 from client.readiness import Readiness, readiness
 from client.recommender.openness import Breadth
 from client.recommender.recommend import PartKind
-from client.shelf import DEFAULT_COUNT, Shelf, Stock
+from client.shelf import DEFAULT_COUNT
 from client.showing import show_list
 from consent.panel.language import mark
 from consent.problem import Problem
@@ -69,6 +69,10 @@ OBSTACLES: Final[Mapping[Readiness, tuple[str, str]]] = {
 _NO_RELEASE: Final = (
     mark("There is nothing to recommend from yet"),
     mark("No released model lies in the folder that this page was started with: {releases}"),
+)
+_NOT_RECOMMENDED: Final = (
+    mark("This item is not recommended"),
+    mark("The retailer’s list has no such item, or nothing speaks for it any more."),
 )
 
 
@@ -123,7 +127,11 @@ def why(request: Request, desk: DeskDep, item: str) -> Response:
         stock = desk.stock(home)
     except InvalidInputError:
         return obstacle(request, desk, home, *_NO_RELEASE)
-    shelf = explained(stock, item, request)
+    try:
+        shelf = stock.explained(item, count=DEFAULT_COUNT, language=language_of(request))
+    except InvalidInputError:
+        title, sentence = _NOT_RECOMMENDED
+        return render(request, "error.html", status=404, title=title, sentence=sentence)
     (found,) = shelf.suggestions
     counterfactual = found.counterfactual
     return render(
@@ -133,18 +141,6 @@ def why(request: Request, desk: DeskDep, item: str) -> Response:
         bought=any(each.kind == PartKind.HABIT for each in found.explanation.reasons),
         instead=counterfactual and counterfactual.sentence(shelf.catalogue, shelf.language),
     )
-
-
-def explained(stock: Stock, item: str, request: Request) -> Shelf:
-    """One item explained.
-
-    Raises:
-        Problem: 404, it is not recommended.
-    """
-    try:
-        return stock.explained(item, count=DEFAULT_COUNT, language=language_of(request))
-    except InvalidInputError as error:
-        raise Problem(404, "This item is not recommended.") from error
 
 
 def obstacle(request: Request, desk: Desk, home: ClientHome, title: str, sentence: str) -> Response:

@@ -30,7 +30,8 @@ def test_the_list_stands_with_its_reasons_and_parts(browser: Browser) -> None:
 def test_one_item_is_explained_with_its_counterfactual(browser: Browser) -> None:
     page = browser.text("/why?item=milk")
     assert "Without your own purchases of it" in page
-    assert browser.get("/why?item=caviar").status_code == 404
+    missing = browser.get("/why?item=caviar")
+    assert (missing.status_code, "This item is not recommended" in missing.text) == (404, True)
 
 
 def test_without_consent_nothing_is_read(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +86,8 @@ def test_a_wrong_correction_changes_nothing(browser: Browser, wrong: dict[str, s
     answer = browser.post("/data/correct", {**fields, **wrong})
     assert answer.status_code == 422
     assert "a value does not fit" in answer.text
+    (typed,) = wrong.values()
+    assert f'value="{typed}"' in answer.text  # to be put right, not to be typed again
     assert browser.text("/data") == before
 
 
