@@ -1,8 +1,9 @@
 """How well the recommender foretells a shopper's last basket, worked out on her own device.
 
-The list is made from what lay before that basket and from released artefacts, as she would have
-got it then, and is compared with what she bought. The artefacts may hold that basket, as one among
-all shoppers' and under their noise; ``not_before`` counts only baskets bought after they were made.
+The list is made from what lay before that basket and from released artefacts, for when and where
+it was bought as far as she granted that: as she would have got it then. It is compared with what
+she bought. The artefacts may hold that basket, as one among all shoppers' and under their noise;
+``not_before`` counts only baskets bought after they were made.
 
 Definitions as in next-basket evaluation (Li et al., TOIS 2023): of a list of k, recall is the share
 of the basket that it names, NDCG its discounted hits over the best possible, PHR whether it names
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from client.contributions.history import FloatArray, History, IndexArray
 from client.contributions.inputs import Inputs
+from client.recommender.moment import Moment
 from client.recommender.scores import Model
 from consent.tasks.artefact import Artefact
 from consent.tasks.catalogue import Catalogue
@@ -126,7 +128,8 @@ def foretell(
     # the time that a list takes shall tell a coordinator how often or when she bought.
     model = _model(_Same((catalogue, *artefacts)))
     before = history.without_latest(1)
-    listed = best(model.scores(before).total, length)
+    moment = Moment.of_basket(history, history.baskets - 1)
+    listed = best(model.scores(before, moment).total, length)
     if history.baskets < max(least_baskets, 2) or not _late_enough(history, not_before):
         return None
     wanted = np.zeros(history.items, dtype=bool)

@@ -98,11 +98,6 @@ def listwise(
 
 
 def _moment(task: RankerTask, history: History, age: int) -> Moment:
-    if not task.moments or history.time is None:
+    if not task.moments:
         return UNKNOWN
-    place = max(history.baskets - 1 - (0 if of_lines(history) else age), 0)
-    return Moment(
-        time=int(history.time[place]),
-        hour=history.hour,
-        store=None if history.store is None else history.store[place] or None,
-    )
+    return Moment.of_basket(history, history.baskets - 1 - (0 if of_lines(history) else age))

@@ -66,6 +66,17 @@ class Moment:
             store=(store or None) if Category.LOCATION in categories else None,
         )
 
+    @classmethod
+    def of_basket(cls, history: History, number: int) -> Self:
+        """When and where a basket of hers was bought, as far as her history knows; 0 the oldest."""
+        if history.time is None or not 0 <= number < history.baskets:
+            return cls()
+        return cls(
+            time=int(history.time[number]),
+            hour=history.hour,
+            store=None if history.store is None else history.store[number] or None,
+        )
+
 
 UNKNOWN = Moment()
 

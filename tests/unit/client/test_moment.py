@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from client.contributions.foretold import foretell
 from client.contributions.history import History
 from client.recommender.moment import (
     BOUND,
@@ -123,6 +124,16 @@ def test_each_setting_needs_its_grant(categories: set[Category], settings: set[S
         assert reduced.time % DAY_S == 0
 
 
+def test_the_moment_of_a_basket_is_what_her_history_knows_of_it() -> None:
+    visits = (("2024-03-04T08:10", "north", "ab"), ("2024-03-09T19:20", "", "c"))
+    every = shopper(*visits)
+    assert Moment.of_basket(every, 0) == Moment(time=at(visits[0][0]), hour=True, store="north")
+    assert Moment.of_basket(every, 1) == Moment(time=at(visits[1][0]), hour=True)
+    little = shopper(*visits, categories=frozenset({Category.PURCHASES}))
+    assert Moment.of_basket(little, 0) == Moment(time=at("2024-03-04"))
+    assert all(Moment.of_basket(every, number) == UNKNOWN for number in (-1, 2))
+
+
 def test_an_unknown_moment_has_no_context() -> None:
     assert not matches(shopper(*VISITS), UNKNOWN)
 
@@ -145,3 +156,29 @@ def test_context_is_a_part_with_its_evidence() -> None:
     assert [e.item for e in listed].index(2) > [
         e.item for e in rank(model, history, moment=saturday)
     ].index(2)
+
+
+def test_what_is_measured_is_the_list_for_the_moment_of_the_basket() -> None:
+    """The same history ends in the corner shop or on the market: other lists, if she tells where."""
+    ranker = RankerArtefact(
+        catalogue=CATALOGUE.hash,
+        features=(Feature.BASE, Feature.STORE),
+        weights=np.array([2.0, 5.0]),
+    )
+
+    def first(where: str, categories: frozenset[Category]) -> int:
+        ending = ("2024-02-01T12:00", where, "f")
+        found = foretell(
+            shopper(*VISITS, ending, categories=categories),
+            CATALOGUE,
+            [OVERALL, RECENT, ranker],
+            length=3,
+            least_baskets=2,
+            not_before=None,
+        )
+        assert found is not None
+        return int(found.listed[0])
+
+    assert first("corner", ALL) != first("market", ALL)
+    silent = ALL - {Category.LOCATION}
+    assert first("corner", silent) == first("market", silent)
