@@ -159,7 +159,7 @@ def test_context_is_a_part_with_its_evidence() -> None:
 
 
 def test_what_is_measured_is_the_list_for_the_moment_of_the_basket() -> None:
-    """The same history ends in the corner shop or on the market: other lists, if she tells where."""
+    """One history ends in the corner shop or on the market: other lists, if she tells where."""
     ranker = RankerArtefact(
         catalogue=CATALOGUE.hash,
         features=(Feature.BASE, Feature.STORE),
