@@ -18,6 +18,7 @@ from client.contributions import registry
 from client.contributions.history import History
 from client.contributions.inputs import Inputs
 from client.contributions.registry import CONTRIBUTIONS, contribute
+from client.recommender.moment import Moment
 from client.recommender.scores import Model, Scores
 from consent.admit import ConsentedEvents, admit
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
@@ -136,9 +137,9 @@ def test_a_list_is_made_also_of_whom_is_not_counted(
     """It takes most of the time, and an answer that comes at once would tell."""
     made, scores = list[int](), Model.scores
 
-    def counted(model: Model, history: History) -> Scores:
+    def counted(model: Model, history: History, moment: Moment) -> Scores:
         made.append(history.baskets)
-        return scores(model, history)
+        return scores(model, history, moment)
 
     monkeypatch.setattr(Model, "scores", counted)
     for contents in ((), *HISTORIES):
