@@ -3,6 +3,7 @@
 Sensitive product classes have a file of their own (``test_sensitive``).
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -13,19 +14,26 @@ from client.contributions.registry import CONTRIBUTIONS, contribute
 from consent.admit import admit
 from consent.events import Events
 from consent.purpose import Category
+from consent.tasks.artefact import Artefact
 from consent.tasks.names import REQUIRED_CATEGORIES, REQUIRED_PURPOSE, TaskName
-from consent.tasks.ranker import Feature, RankerTask
+from consent.tasks.ranker import Feature, RankerArtefact, RankerTask
 from consent.tasks.task import Task
 from tests.unit.client.test_contributions import events
 from tests.unit.client.test_sensitive import FLAGGED, RELEASED
 from tests.unit.client.test_sensitive import TASKS as PLAIN
 
-# The ranker reads moments where it is asked to; every other task reads what it always does.
+# A ranker reads moments where it is asked to, and so does what measures its lists.
 CONTEXT = (Feature.BASE, Feature.WEEKDAY, Feature.DAYPART, Feature.SEASON, Feature.STORE)
 TASKS: dict[TaskName, Task] = PLAIN | {
     TaskName.RANKER: RankerTask(
         features=CONTEXT, weights=(1.0,) * 5, candidates=6, baskets=1, moments=True
     )
+}
+MEASURED: Mapping[TaskName, Artefact] = {
+    **RELEASED,
+    TaskName.RANKER: RankerArtefact(
+        catalogue=FLAGGED.hash, features=CONTEXT, weights=np.array([1.0, *[9.0] * 4])
+    ),
 }
 CONTENTS = ("ab", "ad", "b", "abd", "d", "ad")
 HOURS, OTHER = (8, 20, 8, 20, 8, 20), (20, 8, 8, 8, 8, 8)
@@ -52,7 +60,7 @@ def contribution(
         categories=REQUIRED_CATEGORIES[task.name] | extra,
         sensitive_items=frozenset(),
     )
-    vector = contribute(task, consented, FLAGGED, artefacts=RELEASED, groups=groups)
+    vector = contribute(task, consented, FLAGGED, artefacts=MEASURED, groups=groups)
     found: list[float] = vector.tolist()
     return found
 
@@ -71,11 +79,12 @@ def test_hours_and_places_change_nothing_without_a_grant(name: TaskName) -> None
     assert one == other
 
 
+@pytest.mark.parametrize("name", [TaskName.RANKER, TaskName.EVALUATION, TaskName.FAIRNESS])
 @pytest.mark.parametrize("granted", [Category.TIME_CONTEXT, Category.LOCATION])
-def test_with_a_grant_the_ranker_reads_them(granted: Category) -> None:
-    task = TASKS[TaskName.RANKER]
-    one = contribution(task, shopping(hours=HOURS, stores="xyxyxy"), {granted})
-    other = contribution(task, shopping(hours=OTHER, stores="yyyyxx"), {granted})
+def test_with_a_grant_they_are_read(name: TaskName, granted: Category) -> None:
+    task = TASKS[name]
+    one = contribution(task, shopping(hours=HOURS, stores="xyxyxy"), {granted}, **STATED)
+    other = contribution(task, shopping(hours=OTHER, stores="yyyyxx"), {granted}, **STATED)
     assert one != other
 
 
