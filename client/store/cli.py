@@ -49,15 +49,21 @@ def init(
 ) -> None:
     """Set a store up: make its keys and pin the operators'. It stands for nobody yet.
 
-    Floors and cap hold for every shopper of the store. Prints one JSON line.
+    Floors and cap hold for every shopper of the store. Prints one JSON line; the public key in it
+    is what a shopper names who chooses the store herself.
     """
     from client.connection import connect
     from client.store.setup import make_store
-    from crypto.wire import thumbprint
+    from crypto.wire import b64, public_bytes, thumbprint
 
     made = make_store(home, setup, connect(setup.consent_url), token_file=consent_token_file)
     holders = [thumbprint(key) for key in made.trust.holders]
-    line = {"home": str(made.path), "client": made.client_id, "key_holders": holders}
+    line = {
+        "home": str(made.path),
+        "client": made.client_id,
+        "public_key": b64(public_bytes(made.identity.public_key())),
+        "key_holders": holders,
+    }
     typer.echo(json.dumps(line))
 
 

@@ -89,7 +89,12 @@ def import_(
         )
     for problem in done.problems:
         typer.echo(f"Left out {problem.strip()}", err=True)
-    typer.echo(json.dumps(done.to_json()) if as_json else "\n".join(arrived_lines(done)))
+    if as_json:
+        typer.echo(json.dumps(done.to_json()))
+        return
+    typer.echo("\n".join(arrived_lines(done)))
+    if dry_run:
+        typer.echo("This was a trial: nothing was kept.")
 
 
 def _check_one(

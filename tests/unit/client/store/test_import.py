@@ -85,6 +85,7 @@ def test_a_trial_keeps_nothing(counter: Counter, till: TillDatabase) -> None:
     till.sell(*MONDAY)
     found = told_of(counter, till, "--settle", "0", "--dry-run")
     assert found["added"] == 3
+    assert "nothing was kept" in counter.import_(till, "--dry-run").said
     assert not counter.loaded.events.exists()
 
 

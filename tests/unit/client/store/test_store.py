@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from client import connection
+from client import connection, notice
 from client.home import ClientHome, ClientKind
 from client.store.members import name_shopper
 from client.store.node import Link, node_command, node_environment
+from consent.client import ConsentClient
 from consent.purpose import Category, Purpose
-from crypto.errors import FedcartError, InvalidInputError
+from crypto.errors import ConsentError, FedcartError, InvalidInputError
+from crypto.wire import parse_public_key
 from tests.unit.client.shop import Shop, mode
 from tests.unit.client.store.conftest import Counter
 from tests.unit.commands import fedcart
@@ -75,6 +77,20 @@ def test_whoever_chose_the_store_herself_is_noted(counter: Counter) -> None:
     for words in (("c9", "another"), ("c10", "0123abcd"), ("c11", "no id"), ("c12", "")):
         assert fedcart("store", "link", *words, "--home", counter.home).code == 2
     assert set(counter.loaded.shoppers) == {"c7", "c8", "c9"}
+
+
+def test_she_chooses_a_store_that_has_enrolled_somebody(shop: Shop) -> None:
+    counter = Counter(shop)
+    key = json.loads(counter.init().out)["public_key"]
+    store = parse_public_key(key, what="store key")
+    http = connection.connect(counter.loaded.trust.consent_url)
+    consent = ConsentClient(http, service_key=counter.loaded.trust.consent_key)
+    she = consent.register({}, notice_version=notice.VERSION)
+    with pytest.raises(ConsentError, match="not registered"):  # so docs/stores.md says
+        consent.pair(she.shopper, she.token, client=store, kind="store")
+    assert counter.enrol("c7").code == 0
+    consent.pair(she.shopper, she.token, client=store, kind="store")
+    assert fedcart("store", "link", "c8", she.shopper, "--home", counter.home).code == 0
 
 
 def test_two_counters_lose_nobody(counter: Counter) -> None:
