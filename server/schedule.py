@@ -13,6 +13,7 @@ from consent.tasks.evaluation import MAX_SKETCH, EvaluationTask
 from consent.tasks.factors import dimension as factors_dimension
 from consent.tasks.fairness import FairnessTask
 from consent.tasks.groups import DEFAULT_SCHEMA, GroupSchema
+from consent.tasks.item_item import MOST_LISTED
 from consent.tasks.names import TaskName
 from consent.tasks.ranker import Feature, RankerTask
 from crypto.dp.plan import PrivacyPlan, calibrate
@@ -49,7 +50,8 @@ class TrainingPlan:
         runs: tasks that are made in several rounds, and how; all others have one. A task's share
             covers its rounds together.
         recent_baskets: how many last baskets ``recent-popularity`` counts.
-        item_item_items: length of the public list for ``item-item`` and ``factors``.
+        item_item_items: length of the public list for ``item-item`` and ``factors``, at most
+            ``MOST_LISTED``.
         groups: what ``group-fairness`` audits, as devices ask shoppers for it.
         min_clients, max_clients, max_shoppers, max_colluders: see ``PrivacyPlan``.
         expected_shoppers: how many will probably take part; judges whether a task is worth it.
@@ -114,7 +116,7 @@ class TrainingPlan:
             weights={TaskName(k): get_float(weights, k, low=0, high=1e6) for k in weights},
             runs={TaskName(k): Run.from_json(v, task=TaskName(k)) for k, v in runs.items()},
             recent_baskets=get_int(value, "recent_baskets", low=1, high=1000),
-            item_item_items=get_int(value, "item_item_items", low=2, high=4096),
+            item_item_items=get_int(value, "item_item_items", low=2, high=MOST_LISTED),
             max_colluders=get_int(value, "max_colluders", low=0, high=wide),
             force_item_item=_switch(value, "force_item_item"),
             timeout=get_float(value, "timeout", low=1, high=MAX_TIMEOUT_S),

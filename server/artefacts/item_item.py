@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.item_item import ItemItemArtefact, ItemItemTask
+from consent.tasks.item_item import MOST_LISTED, ItemItemArtefact, ItemItemTask
 from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
 from server.artefacts.subspace import public_basis, with_subspace
@@ -17,7 +17,7 @@ from server.artefacts.wigner import Spectrum, shrunk
 FloatArray = npt.NDArray[np.float64]
 
 # The list: the most popular items that together make up COVERED of popularity, at most LISTED.
-LISTED = 4096
+LISTED = MOST_LISTED
 COVERED = 0.99
 # z = x · (p / p_max)^-WEIGHT_POWER; popularity below the floor is mostly noise and counts as it.
 WEIGHT_POWER = 0.25
@@ -38,10 +38,13 @@ def plan_task(
     but at most LISTED. ``withheld`` last lists of each shopper stay out of the sum, for the ranker
     to foretell. The public mean direction is the profile of a shopper who buys by
     popularity alone.
+
+    Raises:
+        InvalidInputError: fewer than two items, or more than an artefact can hold.
     """
     size = min(_covering(popularity.scores) if listed is None else listed, popularity.scores.size)
-    if size < 2:
-        raise InvalidInputError(f"Item-item needs at least two items, not {size}.")
+    if not 2 <= size <= LISTED:
+        raise InvalidInputError(f"Item-item lists 2 to {LISTED} items, not {size}.")
     indices = np.argsort(-popularity.scores, kind="stable")[:size]
     p = np.maximum(popularity.scores[indices], POPULARITY_FLOOR)
     weights = p**-WEIGHT_POWER

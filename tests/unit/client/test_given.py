@@ -12,13 +12,15 @@ from client.given import artefacts_for
 from client.participate import UnfitRoundError, contribute
 from client.register import joined_rounds
 from consent.tasks.artefact import Artefact, decode_artefact, encode_artefact
-from consent.tasks.inputs import hash_of, named_by
+from consent.tasks.inputs import MAX_INPUT_BYTES, hash_of, named_by
+from consent.tasks.item_item import MOST_LISTED, ItemItemArtefact
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask
 from consent.tasks.ranker import Feature, RankerTask
 from crypto.dp.plan import without_noise
 from crypto.errors import WireError
 from crypto.manifest import Manifest
+from crypto.wire import MAX_RECORD_BYTES
 from tests.unit.client.stage import CATALOGUE, Party, invite, make_client, make_manifest, opened
 from tests.unit.consent.harness import Stage
 from tests.unit.crypto.samples import plan
@@ -65,6 +67,23 @@ def test_those_that_are_named_are_read_by_their_task() -> None:
         TaskName.POPULARITY: POPULAR,
         TaskName.RECENT_POPULARITY: RECENT,
     }
+
+
+def test_the_longest_item_item_that_may_be_planned_is_read_by_whoever_builds_on_it() -> None:
+    # One that is not can't be published either, when its round is opened and its ε spent.
+    made = ItemItemArtefact(
+        catalogue=CATALOGUE.hash,
+        indices=2**31 - 1 - np.arange(MOST_LISTED),  # as many digits as there may be
+        matrix=np.ones((MOST_LISTED, MOST_LISTED)),
+        weights=np.ones(MOST_LISTED),
+        mean=np.ones(MOST_LISTED),
+        directions=MOST_LISTED,
+    )
+    encoded = encode_artefact(made)
+    assert len(encoded) < min(MAX_RECORD_BYTES, MAX_INPUT_BYTES)
+    found = read(ranker(encoded), named(encoded))[TaskName.ITEM_ITEM]
+    assert isinstance(found, ItemItemArtefact)
+    assert found.matrix.shape == (MOST_LISTED, MOST_LISTED)
 
 
 def test_a_task_without_inputs_takes_none() -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.tasks.catalogue import Catalogue
-from consent.tasks.item_item import ItemItemArtefact, ItemItemTask
+from consent.tasks.item_item import MOST_LISTED, ItemItemArtefact, ItemItemTask
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact, PopularityTask, RecentPopularityTask
-from crypto.errors import InvalidInputError
+from crypto.errors import InvalidInputError, WireError
 from server.artefacts import item_item
 from server.artefacts.registry import finish
 from server.artefacts.signal import REFERENCE, item_item_verdict
@@ -79,6 +79,20 @@ def test_the_item_item_task_lists_the_popular_and_follows_the_release() -> None:
 def test_a_popularity_of_zero_still_plans_a_finite_task() -> None:
     released = PopularityArtefact(task=TaskName.POPULARITY, catalogue="x", scores=np.zeros(5))
     assert np.isfinite(item_item.plan_task(released).weights).all()
+
+
+def test_an_item_item_task_is_no_longer_than_its_artefact_may_be() -> None:
+    scores = np.ones(2 * MOST_LISTED)
+    released = PopularityArtefact(task=TaskName.POPULARITY, catalogue="x", scores=scores)
+    longest = item_item.plan_task(released)
+    assert len(longest.indices) == MOST_LISTED
+    assert ItemItemTask.parse(longest.to_json()) == longest
+    more = MOST_LISTED + 1
+    with pytest.raises(InvalidInputError, match=f"2 to {MOST_LISTED} items, not {more}"):
+        item_item.plan_task(released, listed=more)
+    longer = {name: [*range(more)] for name in ("indices", "weights", "mean")}
+    with pytest.raises(WireError, match=f"2 to {MOST_LISTED} different item indices"):
+        ItemItemTask.parse(longest.to_json() | longer)
 
 
 @given(seed=st.integers(0, 10_000), ridge=st.floats(5.0, 500.0))

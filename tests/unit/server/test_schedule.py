@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from consent.tasks.item_item import MOST_LISTED
 from consent.tasks.names import TaskName
 from crypto.dp.accounting import epsilon
 from crypto.dp.widths import NoiseSet
@@ -191,6 +192,12 @@ class TestJson:
     def test_refusals(self, changes: dict[str, Any]) -> None:
         with pytest.raises(InvalidInputError):
             TrainingPlan.from_json(json.loads(json.dumps(training().to_json())) | changes)
+
+    def test_no_list_is_longer_than_an_artefact_can_hold(self) -> None:
+        most = training(item_item_items=MOST_LISTED).to_json()
+        assert TrainingPlan.from_json(most).item_item_items == MOST_LISTED
+        with pytest.raises(InvalidInputError, match=f"item_item_items.* from 2 to {MOST_LISTED}"):
+            TrainingPlan.from_json(most | {"item_item_items": MOST_LISTED + 1})
 
     def test_every_field_is_needed(self) -> None:
         good = training().to_json()
