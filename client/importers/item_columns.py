@@ -17,6 +17,7 @@ from typing import Self
 from client.importers.columns import check_header, explain_missing, listed
 from client.importers.tables import Table
 from client.importers.values import parse_label
+from consent.tasks.catalogue import SENSITIVE
 from crypto.errors import InvalidInputError
 
 BAR = "|"
@@ -148,8 +149,7 @@ class ItemColumns:
         wanted = [name for column in self.parts.values() for name in column.wanted()]
         check_header(header, wanted or header, file=file)
         if not self.parts:
-            named = {_plain(name): Place(position=n) for n, name in enumerate(header) if n}
-            return {ITEM: Place(position=0), **named}
+            return {ITEM: Place(position=0), **_own(header, file)}
         missing = [name for name in dict.fromkeys(wanted) if name not in header]
         if missing:
             raise InvalidInputError(explain_missing(missing, header, file=file))
@@ -178,7 +178,24 @@ def _worded(name: str) -> str:
     return f"column {name}" if name.isdigit() else name
 
 
+def _own(header: tuple[str, ...], file: str) -> dict[str, Place]:
+    """Every column but the first, by its name in the header.
+
+    Raises:
+        InvalidInputError: two of them have one name; which of them counts is not for us to guess.
+    """
+    named: dict[str, Place] = {}
+    for position, name in enumerate(header[1:], start=1):
+        if (part := _plain(name)) in named:
+            other = header[named[part].position]
+            raise InvalidInputError(
+                f"{file}: columns {listed([other, name])} are both read as {part!r}; rename one."
+            )
+        named[part] = Place(position=position)
+    return named
+
+
 def _plain(name: str) -> str:
-    """A header's category and department by their plain names, whatever the case."""
-    lowered = name.strip().lower()
-    return lowered if lowered in {CATEGORY, DEPARTMENT} else name
+    """A header's name; one that means something by its plain name, whatever the case."""
+    folded = name.strip().casefold()
+    return folded if folded in {CATEGORY, DEPARTMENT, SENSITIVE} else name

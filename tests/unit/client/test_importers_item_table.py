@@ -7,7 +7,7 @@ import pytest
 
 from client.importers.item_columns import ItemColumns
 from client.importers.item_table import ItemTable, read_item_table
-from consent.tasks.catalogue import Catalogue
+from consent.tasks.catalogue import SENSITIVE, Catalogue
 from crypto.errors import InvalidInputError
 
 SHELF = Catalogue(
@@ -58,6 +58,20 @@ def test_without_named_columns_the_header_says_what_is_what(tmp_path: Path) -> N
     assert catalogue.categories == ("bakery", "dairy", "drinks")
     assert set(catalogue.attributes) == {"category", "aisle", "taste"}
     assert catalogue.attributes["aisle"] == ((), ("cold",), ("dry",))
+
+
+@pytest.mark.parametrize("written", ["sensitive", "Sensitive", "SENSITIVE", " Sensitive "])
+def test_whatever_its_case_the_header_says_what_is_sensitive(tmp_path: Path, written: str) -> None:
+    found = read_item_table(table(tmp_path, f"id,{written}\nmilk,0\ntea,1\n"))
+    catalogue = found.describe(SHELF, listed=False)
+    assert catalogue.sensitive.tolist() == [False, False, True]
+    assert set(catalogue.attributes) == {SENSITIVE}
+
+
+@pytest.mark.parametrize(("one", "other"), [("sensitive", "Sensitive"), ("Category", "category")])
+def test_two_columns_of_one_plain_name_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"'{one}', '{other}' are both read as"):
+        read_item_table(table(tmp_path, f"id,{one},taste,{other}\nmilk,1,mild,0\n"))
 
 
 def test_json_lists_are_several_values(tmp_path: Path) -> None:
