@@ -1,14 +1,15 @@
 """The client's own register of rounds: written before anything is computed for one.
 
 A client joins a round of a task under one manifest only, and seals at most ``MAX_SENDS`` vectors
-for it: a second one replaces the first when a shopper of a store withdrew meanwhile. It is also its
-shoppers' ledger: what each round may cost each shopper is charged here first, and a shopper whose
-cap would be passed takes no part. A charge is never given back; a failed round keeps it.
+for it: a second one replaces the first when a shopper of a store withdrew meanwhile, or may not be
+used any more. It is also its shoppers' ledger: what each round may cost each shopper is charged
+here first, and a shopper whose cap would be passed takes no part. A charge is never given back; a
+failed round keeps it.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,11 @@ _SCHEMA = (
         shopper TEXT NOT NULL, context TEXT NOT NULL, release TEXT NOT NULL,
         run TEXT NOT NULL, number INTEGER NOT NULL,
         PRIMARY KEY (shopper, context)
+    ) STRICT""",
+    "CREATE INDEX IF NOT EXISTS charged_by_context ON charged (context)",
+    """CREATE TABLE IF NOT EXISTS left_out (
+        context TEXT NOT NULL, shopper TEXT NOT NULL,
+        PRIMARY KEY (context, shopper)
     ) STRICT""",
 )
 
@@ -115,7 +121,41 @@ def charge(path: Path, shoppers: Sequence[str], entry: Charge, *, cap: Cap) -> l
                 row = (shopper, entry.context, text, entry.run, entry.number)
                 db.execute("INSERT INTO charged VALUES (?, ?, ?, ?, ?)", row)
             within.append(shopper)
+        # What is sealed next may be of all of them, so they count as in it from now on.
+        rows = [(entry.context, shopper) for shopper in within]
+        db.executemany("DELETE FROM left_out WHERE context = ? AND shopper = ?", rows)
     return within
+
+
+def note_sealed(path: Path, context: str, shoppers: Iterable[str]) -> None:
+    """Note that what lies in the outbox for a round is now of these shoppers and of nobody else.
+
+    Raises:
+        RoundError: the disk says no.
+    """
+    with _writing(path) as db:
+        left_out = _charged_for(db, context).difference(shoppers)
+        rows = [(context, shopper) for shopper in left_out]
+        db.executemany("INSERT OR IGNORE INTO left_out VALUES (?, ?)", rows)
+
+
+def sealed_of(path: Path, context: str) -> frozenset[str]:
+    """Of whom what lies in the outbox for a round may be: who was charged, but for those left out.
+
+    Guarantee: never too few, since one who is left out is noted when it is on disk without her.
+
+    Raises:
+        RoundError: the disk says no.
+    """
+    with _writing(path) as db:
+        query = "SELECT shopper FROM left_out WHERE context = ?"
+        left_out = {shopper for (shopper,) in db.execute(query, (context,))}
+        return _charged_for(db, context) - left_out
+
+
+def _charged_for(db: sqlite3.Connection, context: str) -> frozenset[str]:
+    query = "SELECT shopper FROM charged WHERE context = ?"
+    return frozenset(shopper for (shopper,) in db.execute(query, (context,)))
 
 
 def _admits(history: Sequence[str], release: Release, cap: Cap) -> bool:

@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from client.register import MAX_SENDS, enter_round, joined_rounds
+from client.register import (
+    MAX_SENDS,
+    Cap,
+    Charge,
+    charge,
+    enter_round,
+    joined_rounds,
+    note_sealed,
+    sealed_of,
+)
+from crypto.dp.plan import without_noise
 from crypto.errors import RoundError
+from tests.unit.crypto.samples import plan
 
 
 def enter(
@@ -96,3 +107,24 @@ def test_many_threads_send_no_more_than_one(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == [0, 0, 0, 0, 1, 2]
+
+
+def test_what_is_sealed_may_be_of_all_who_were_charged_until_it_is_noted(path: Path) -> None:
+    release = without_noise(plan()).release
+
+    def charge_to(*shoppers: str, context: str = "c1") -> None:
+        entry = Charge(context=context, release=release, run=context, number=0, separation=1)
+        charge(path, shoppers, entry, cap=Cap(epsilon=None, delta=1e-5))
+
+    charge_to("ann", "bea")
+    charge_to("ann", context="c2")
+    assert sealed_of(path, "c1") == {"ann", "bea"}
+    note_sealed(path, "c1", ["ann", "bea"])
+    assert sealed_of(path, "c1") == {"ann", "bea"}
+    note_sealed(path, "c1", ["bea"])
+    assert sealed_of(path, "c1") == {"bea"}
+    assert sealed_of(path, "c2") == {"ann"}
+    # Before she is sealed for again, not after: a crash between the two leaves one too many.
+    charge_to("ann", "cleo")
+    assert sealed_of(path, "c1") == {"ann", "bea", "cleo"}
+    assert sealed_of(path, "c3") == frozenset()
