@@ -149,7 +149,10 @@ def _leaves(home: ClientHome, *, trains: bool | None) -> str:
     if not trains:
         return "Nothing: your purchases are not for training shared models."
     if not home.events.exists():
-        return "Nothing: there are no purchases on this device."
+        return (
+            "One vector of zeros a round, noised and sealed like any other, so that nobody is told "
+            "that there are no purchases on this device."
+        )
     trust = home.trust
     return (
         "One vector a round: clipped, rotated, rounded, noised and sealed on this device, and only "

@@ -33,12 +33,15 @@ class Gateway:
 
     def __init__(
         self,
-        store: EventStore,
+        store: EventStore | None,
         consent: ConsentClient,
         catalogue: Catalogue,
         holds: Holds = NO_HOLDS,
     ) -> None:
-        """``catalogue`` is the pinned public item list, which says what is sensitive."""
+        """``catalogue`` is the pinned public item list, which says what is sensitive.
+
+        ``store`` is None where nothing was ever imported: then nobody has any events.
+        """
         self._store = store
         self._consent = consent
         self._sensitive = catalogue.sensitive_products
@@ -98,7 +101,7 @@ class Gateway:
     ) -> ConsentedEvents:
         """A shopper's events as admitted; without her purchases among them, none are read."""
         readable = Category.PURCHASES in categories
-        events = self._store.of(shopper) if readable else Events.empty()
+        events = self._store.of(shopper) if readable and self._store else Events.empty()
         return admit(
             events, purpose=purpose, categories=categories, sensitive_items=self._sensitive
         )

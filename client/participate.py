@@ -5,6 +5,7 @@ Knows nothing of Flower; ``client/app.py`` only translates messages.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import MappingProxyType
 
 import httpx
@@ -18,7 +19,7 @@ from client.holds import Holds
 from client.home import ClientHome, Trust
 from client.outbox import Contribution, Outbox
 from client.protect import protect
-from client.register import Cap, Charge, charge, enter_round
+from client.register import Cap, Charge, charge, enter_round, note_sealed, sealed_of
 from client.statements import stated_for
 from consent.client import ConsentClient
 from consent.participation import MAX_SHOPPERS
@@ -113,7 +114,9 @@ def contribute(
 ) -> Contribution:
     """Take part in a round for every shopper of this client who agreed and whose cap allows it.
 
-    What was sealed for this round before is sent again, as long as every grant in it stands.
+    What was sealed for this round before is sent again, as long as every grant in it stands and
+    this client was not told meanwhile to use nothing of somebody in it. Then it is sealed once more
+    without her; nobody is charged twice for one round.
     ``given`` are the encoded artefacts that came with the invitation, by their hashes.
 
     Raises:
@@ -131,7 +134,9 @@ def contribute(
     outbox = Outbox(home.outbox)
     outbox.sweep(now=clock())
     sealed_before = outbox.find(context)
-    if sealed_before is not None and _stands(sealed_before, consent):
+    if sealed_before is not None and _may_go_again(
+        sealed_before, home, holds, manifest, context, consent
+    ):
         return sealed_before
     artefacts = _given(task, given, manifest)
     enter_round(
@@ -143,7 +148,7 @@ def contribute(
         epsilon=manifest.epsilon,
     )
     rng = SecureRandom()
-    with EventStore.open(home.events) as store:
+    with _purchases(home) as store:
         gateway = Gateway(store, consent, home.trust.load_catalogue(), holds)
         grants = _granted(consent, gateway, home, holds, manifest, context)
         sealed = protect(
@@ -162,6 +167,7 @@ def contribute(
         token_ids=tuple(item.grant.token_id for item in grants),
     )
     outbox.put(context, made, closes=manifest.closes)
+    note_sealed(home.register, context, [item.shopper for item in grants])
     return made
 
 
@@ -174,8 +180,36 @@ def _given(task: Task, given: Mapping[str, bytes], manifest: Manifest) -> dict[T
         ) from error
 
 
-def _stands(contribution: Contribution, consent: ConsentClient) -> bool:
-    return consent.standing(contribution.token_ids) == frozenset(contribution.token_ids)
+def _purchases(home: ClientHome) -> AbstractContextManager[EventStore | None]:
+    """The purchases of this client; None where none were ever imported.
+
+    Its shoppers then take part with zeros, as one does of whom there are no lines: a client that
+    declined would tell the coordinator, without any noise, that nothing is here.
+    """
+    return EventStore.open(home.events) if home.events.exists() else nullcontext()
+
+
+def _may_go_again(
+    sealed: Contribution,
+    home: ClientHome,
+    holds: Holds,
+    manifest: Manifest,
+    context: str,
+    consent: ConsentClient,
+) -> bool:
+    """Whether everybody in what was sealed may still be used: by this client's holds, by grants."""
+    # A register that was lost names nobody; then it may be of anybody.
+    inside = sealed_of(home.register, context) or home.shoppers.keys()
+    if not all(_usable(holds, shopper, manifest) for shopper in inside):
+        return False
+    return consent.standing(sealed.token_ids) == frozenset(sealed.token_ids)
+
+
+def _usable(holds: Holds, shopper: str, manifest: Manifest) -> bool:
+    """Whether this client may use all of a shopper that a round needs."""
+    task = TaskName(manifest.task)
+    needed = REQUIRED_CATEGORIES[task]
+    return holds.usable(shopper, REQUIRED_PURPOSE[task], needed) == needed
 
 
 def _granted(
@@ -189,9 +223,7 @@ def _granted(
     """A grant for each shopper who agrees now, of whom the client may use all that is needed."""
     asked = _asked(consent, home, manifest, context)
     standing = gateway.standing(asked) if asked else []
-    task = TaskName(manifest.task)
-    purpose, needed = REQUIRED_PURPOSE[task], REQUIRED_CATEGORIES[task]
-    usable = [each for each in standing if holds.usable(each.shopper, purpose, needed) == needed]
+    usable = [each for each in standing if _usable(holds, each.shopper, manifest)]
     if not usable:
         raise ConsentError("No shopper of this client agrees to this round.")
     return _within_caps(usable, home, manifest, context)

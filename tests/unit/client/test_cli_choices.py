@@ -119,7 +119,7 @@ def test_status_says_when_nothing_would_leave(ready: Shop) -> None:
 
 def test_status_before_an_import(shop: Shop) -> None:
     shop.enrolled()
-    assert "Nothing: there are no purchases" in _status(shop).said
+    assert "One vector of zeros a round" in _status(shop).said
 
 
 def _status(shop: Shop, *more: str) -> Outcome:
