@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from consent.purpose import Purpose
 from server.collect import Progress
 from simulations.engine.run import Outcome, load, run
 from simulations.engine.scenario import Scenario
@@ -75,7 +76,8 @@ def _evaluate(scenario: Scenario, fold: Fold, outcome: Outcome) -> tuple[dict[st
     choices = outcome.choices
     asked = fold.only([n for n, s in enumerate(fold.tested) if choices[s].personalises])
     # When and where her list is for counts as far as she granted it, as on a device.
-    asked = asked.in_context({name: each.told for name, each in choices.items()})
+    told = {name: each.given(Purpose.PERSONALISE) for name, each in choices.items()}
+    asked = asked.in_context(told)
     models = {**BASELINES, FEDCART: on_device(released_artefacts(outcome).values())}
     measured = per_shopper(models, asked)
     rng = np.random.default_rng([scenario.seed, 0xE0])

@@ -35,7 +35,7 @@ def page(population: Population, outcome: Outcome, shopper: str) -> dict[str, An
     events = admit(
         population.of(shopper),
         purpose=Purpose.PERSONALISE,
-        categories=choice.told,
+        categories=choice.given(Purpose.PERSONALISE),
         sensitive_items=population.catalogue.sensitive_products,
     )
     catalogue = population.catalogue

@@ -25,10 +25,10 @@ from crypto.dp.plan import PrivacyPlan
 from crypto.errors import InvalidInputError
 from crypto.sums.schemes import Scheme
 from crypto.wire import SignedRecord, parse_object
-from simulations.engine.choices import draw
+from simulations.engine.choices import Choice, draw
 from simulations.engine.run import load
 from simulations.engine.scenario import Scenario, shipped
-from simulations.evaluation.protocol import Fold, history_of, split
+from simulations.evaluation.protocol import CONTEXT, Fold, history_of, split
 from simulations.population.population import Population
 
 RELEASES = Path("federation", "coordinator", "releases")
@@ -90,23 +90,32 @@ class AuditedRun:
     def histories(self) -> dict[str, History]:
         """Every shopper's history as her client reads it for training."""
         return {
-            shopper: history_of(self.training, shopper, Purpose.TRAIN)
-            for shopper in self.training.shoppers
+            shopper: history_of(
+                self.training, shopper, Purpose.TRAIN, context=CONTEXT & choice.given(Purpose.TRAIN)
+            )
+            for shopper, choice in self.choices.items()
         }
+
+    @cached_property
+    def choices(self) -> dict[str, Choice]:
+        """What every shopper decided: the run's own draws, repeated from its seed."""
+        return draw(self.training.shoppers, self.scenario.consent, seed=self.scenario.seed)
 
     @cached_property
     def contributors(self) -> frozenset[str]:
         """Shoppers who agreed and whose client answered; some of them withdrew in mid-run.
 
-        The run's own draws, repeated from its seed. Who withdrew before which commit depended on
+        Who withdrew before which commit depended on
         timing, so up to ``consent.withdraw`` of these are in no sum, or not in all.
         """
-        choices = draw(self.training.shoppers, self.scenario.consent, seed=self.scenario.seed)
         chance = np.random.default_rng([self.scenario.seed, 0xD0])
         clients = [*self.training.stores.values(), *((one,) for one in self.training.devices)]
         answering = [shoppers for shoppers in clients if not self._lost(chance)]
         return frozenset(
-            shopper for shoppers in answering for shopper in shoppers if choices[shopper].trains
+            shopper
+            for shoppers in answering
+            for shopper in shoppers
+            if self.choices[shopper].trains
         )
 
     def _lost(self, chance: np.random.Generator) -> bool:

@@ -44,13 +44,12 @@ class Choice:
         """Whether she wants recommendations on her device."""
         return self.decisions[_ON_DEVICE] is Decision.GIVEN
 
-    @property
-    def told(self) -> frozenset[Category]:
-        """What her own device may use for her list."""
+    def given(self, purpose: Purpose) -> frozenset[Category]:
+        """What may be used for a purpose."""
         return frozenset(
             cell.category
             for cell, decision in self.decisions.items()
-            if cell.purpose is Purpose.PERSONALISE and decision is Decision.GIVEN
+            if cell.purpose is purpose and decision is Decision.GIVEN
         )
 
     @property

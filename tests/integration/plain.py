@@ -1,6 +1,6 @@
 """What a released sum must be: every contribution derived again, from the raw events alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from types import MappingProxyType
 
 import numpy as np
@@ -24,23 +24,35 @@ from simulations.population.population import Population
 
 Vector = npt.NDArray[np.float64]
 Released = Mapping[TaskName, Artefact]
-
+Granted = Mapping[str, Set[Category]]
 
 NOTHING: Released = MappingProxyType({})
+PURCHASES: Granted = MappingProxyType({})
 
 
 def plain_sum(
-    task: Task, population: Population, shoppers: Iterable[str], released: Released = NOTHING
+    task: Task,
+    population: Population,
+    shoppers: Iterable[str],
+    released: Released = NOTHING,
+    granted: Granted = PURCHASES,
 ) -> Vector:
-    """The sum of these shoppers' contributions, without noise; ``released``: what it builds on."""
+    """The sum of these shoppers' contributions, without noise.
+
+    ``released`` is what it builds on, ``granted`` what each granted beside her purchases.
+    """
     total = np.zeros(task.dimension)
     for shopper in shoppers:
-        total += plain_contribution(task, population, shopper, released)
+        total += plain_contribution(task, population, shopper, released, granted)
     return total
 
 
 def plain_contribution(
-    task: Task, population: Population, shopper: str, released: Released = NOTHING
+    task: Task,
+    population: Population,
+    shopper: str,
+    released: Released = NOTHING,
+    granted: Granted = PURCHASES,
 ) -> Vector:
     """One shopper's contribution, by the formulas of the design.
 
@@ -59,17 +71,17 @@ def plain_contribution(
             before = baskets[: len(baskets) - task.withheld]
             return _factors(task, _counts(before or baskets, catalogue))
         case RankerTask():
-            return ranker.contribution(task, _inputs(population, shopper, released))
+            return ranker.contribution(task, _inputs(population, shopper, released, granted))
     raise NotImplementedError(task.name)
 
 
-def _inputs(population: Population, shopper: str, released: Released) -> Inputs:
-    """What a device of hers has when she granted purchases alone."""
+def _inputs(population: Population, shopper: str, released: Released, granted: Granted) -> Inputs:
+    """What a device of hers has."""
     catalogue = population.catalogue
     events = admit(
         population.of(shopper),
         purpose=Purpose.TRAIN,
-        categories=frozenset({Category.PURCHASES}),
+        categories=frozenset({Category.PURCHASES}) | granted.get(shopper, frozenset()),
         sensitive_items=catalogue.sensitive_products,
     )
     return Inputs(history=History.of(events, catalogue), catalogue=catalogue, artefacts=released)

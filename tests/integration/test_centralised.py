@@ -16,7 +16,7 @@ from simulations.engine.run import Outcome, load, run
 from simulations.engine.scenario import Clients, Consent, Data, Engine, Privacy, Scenario, Tasks
 from simulations.evaluation.evaluate import on_device
 from simulations.evaluation.metrics import measure
-from simulations.evaluation.protocol import Fold, split
+from simulations.evaluation.protocol import CONTEXT, Fold, split
 from simulations.evaluation.release import ALL_TASKS, INPUTS, Noise, release
 
 SCENARIO = Scenario(
@@ -37,7 +37,8 @@ ROUNDING = 0.03
 
 @pytest.fixture(scope="module")
 def fold() -> Fold:
-    return split(load(SCENARIO.data, seed=SCENARIO.seed)).validation
+    population = load(SCENARIO.data, seed=SCENARIO.seed)
+    return split(population).validation.in_context(dict.fromkeys(population.shoppers, CONTEXT))
 
 
 @pytest.fixture(scope="module", params=["compact-sum", "share-sum"])

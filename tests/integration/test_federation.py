@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from client.home import ClientHome
-from consent.purpose import Decision
+from consent.purpose import Decision, Purpose
 from consent.tasks.artefact import Artefact
 from consent.tasks.inputs import hash_of
 from consent.tasks.names import TaskName
@@ -88,14 +88,15 @@ def quiet(phase: str, done: int, total: int) -> None:
 POPULATION = three_devices_and_a_store(items=2000)
 REFUSER = POPULATION.stores["corner"][3]
 AGREEING = [shopper for shopper in POPULATION.shoppers if shopper != REFUSER]
+CHOICES = choices_of(POPULATION, refuses=REFUSER)
+GRANTED = {name: choice.given(Purpose.TRAIN) for name, choice in CHOICES.items()}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     folder = tmp_path_factory.mktemp("federation")
-    choices = choices_of(POPULATION, refuses=REFUSER)
     with federation(
-        SCENARIO, POPULATION, choices, folder, progress=quiet, z_floor=Z_FLOOR
+        SCENARIO, POPULATION, CHOICES, folder, progress=quiet, z_floor=Z_FLOOR
     ) as started:
         yield started
 
@@ -129,7 +130,7 @@ def test_the_released_sum_is_the_plain_sum_up_to_the_stated_noise(
     release: Release, releases: dict[TaskName, Release], live: Federation
 ) -> None:
     given = built_on(TaskName(release.task), releases)
-    expected = plain_sum(task_of(release, live), POPULATION, AGREEING, given)
+    expected = plain_sum(task_of(release, live), POPULATION, AGREEING, given, GRANTED)
     total = release.total
     residual = total.values - expected
     root = np.sqrt(residual.size)
@@ -145,8 +146,8 @@ def test_a_wrong_plain_sum_is_told_apart(
 ) -> None:
     task, total = task_of(release, live), release.total
     given = built_on(task.name, releases)
-    right = plain_sum(task, POPULATION, AGREEING, given)
-    each = [plain_contribution(task, POPULATION, shopper, given) for shopper in AGREEING]
+    right = plain_sum(task, POPULATION, AGREEING, given, GRANTED)
+    each = [plain_contribution(task, POPULATION, name, given, GRANTED) for name in AGREEING]
     wrong = {
         **{f"{shopper} missing": right - own for shopper, own in zip(AGREEING, each, strict=True)},
         "one shopper twice": right + each[0],
