@@ -6,14 +6,15 @@ nothing of the finish, and what the same audit could see in federations of other
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
 from client.contributions import fairness as contributing
-from client.contributions.history import FloatArray, History
+from client.contributions.history import FloatArray, History, IndexArray
 from client.contributions.inputs import Inputs
+from client.recommender.moment import DAY_S
 from consent.tasks.artefact import Artefact
 from consent.tasks.fairness import FAIR_RATIO, MEASURES, FairnessArtefact, FairnessTask
 from consent.tasks.names import TaskName
@@ -70,6 +71,7 @@ def audit_population(
     population = withheld(population)
     parts = split(population)
     fold = parts.test if options.stage is Stage.TEST else parts.validation
+    fold = fold.in_context({})  # as on a device with a grant for purchases alone: lists for the day
     artefacts = _released(fold, options)
     task = plan_task(population.catalogue, artefacts.values(), schema=schema_of(population))
     rows = contributions(fold, task, artefacts, change=change)
@@ -114,12 +116,12 @@ def contributions(
     """
     labels = fold.training.groups
     found = {}
-    for shopper, truth in zip(fold.tested, fold.truth, strict=True):
+    for shopper, truth, when in zip(fold.tested, fold.truth, fold.when, strict=True):
         if shopper not in labels:
             continue
         before = fold.histories[shopper]
         inputs = Inputs(
-            history=_followed_by(before, truth),
+            history=_followed_by(before, truth, when - when % DAY_S),
             catalogue=fold.training.catalogue,
             artefacts=artefacts,
             groups=labels[shopper],
@@ -222,12 +224,16 @@ def _stddev(epsilon: float | None) -> float:
     return 0.0 if epsilon is None else OVERHEAD * gaussian_multiplier(epsilon, DELTA)
 
 
-def _followed_by(history: History, basket: FloatArray | Any) -> History:
-    """A history with one more basket, of which nothing but its items is known."""
-    return History(
-        items=history.items,
+def _followed_by(history: History, basket: IndexArray, day: int) -> History:
+    """A history with one more basket, its items in no order, on a day (Unix seconds)."""
+    line, size = history.line, history.item.size
+    return replace(
+        history,
         basket=np.append(history.basket, np.full(basket.size, history.baskets)),
         item=np.append(history.item, basket),
+        line=None if line is None else np.append(line, size + np.arange(basket.size)),
+        time=None if history.time is None else np.append(history.time, day),
+        store=None,
     )
 
 

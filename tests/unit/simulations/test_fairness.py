@@ -21,9 +21,13 @@ from consent.tasks.fairness import FairnessArtefact, Verdict
 from consent.tasks.names import TaskName
 from consent.tasks.popularity import PopularityArtefact
 from crypto.errors import InvalidInputError
-from simulations.evaluation.protocol import Stage
+from server.artefacts.fairness import plan_task
+from simulations.evaluation.evaluate import on_device
+from simulations.evaluation.metrics import measure
+from simulations.evaluation.protocol import Stage, split
+from simulations.evaluation.release import Noise, release
 from simulations.fairness import page, story
-from simulations.fairness.audit import AuditOptions, audit_population
+from simulations.fairness.audit import AuditOptions, _members, audit_population, contributions
 from simulations.population.groups import schema_of
 from simulations.population.population import Population
 from simulations.population.synthetic import synthetic
@@ -85,6 +89,20 @@ def test_groups_without_a_difference_are_not_accused(record: dict[str, Any]) -> 
     assert not verdicts & {Verdict.BELOW, Verdict.WORSE}
     assert record["dataset"]["audited"] > 1400
     assert [each.group for each in story.groups_of(found)] == ["under 30", "30-59", "60+"]
+
+
+def test_what_is_audited_is_her_list_for_the_day_of_the_basket(large: Population) -> None:
+    """Shopper by shopper the NDCG of the evaluation, which shares none of the audit's path."""
+    fold = split(large).validation.in_context({})
+    artefacts = release(fold, Noise.none(), rng=np.random.default_rng(0))
+    task = plan_task(large.catalogue, artefacts.values(), schema=schema_of(large))
+    expected = measure(on_device(artefacts.values())(fold), fold)["ndcg@10"]
+    rows = contributions(fold, task, artefacts)
+    _, audited = _members(fold, task, rows, "age")
+    counted = np.array([rows[name].any() for name in fold.tested])
+    assert counted.mean() > 0.95  # but for those of too few baskets
+    assert audited == pytest.approx(expected[counted], abs=1e-9)
+    assert np.std(expected) > 0.1
 
 
 def test_a_planted_fault_is_seen_among_many(large: Population) -> None:
