@@ -27,7 +27,10 @@ LEARNS: Final[Mapping[TaskName, str]] = {
     TaskName.RECENT_POPULARITY: mark("which products many people have bought lately"),
     TaskName.ITEM_ITEM: mark("which products go together"),
     TaskName.FACTORS: mark("which products appeal to the same tastes"),
-    TaskName.RANKER: mark("which signs of a habit foretell what people buy next"),
+    TaskName.RANKER: mark(
+        "which signs of a habit, and of day, hour and shop where these may be used, foretell what "
+        "people buy next"
+    ),
     TaskName.EVALUATION: mark("how well recommendations foretell what people buy"),
     TaskName.FAIRNESS: mark("whether recommendations serve some groups of people worse"),
 }
