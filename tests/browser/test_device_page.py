@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.device import Served, serving_device
-from tests.browser.test_every_page import LANDMARKS, TARGETS, UNFOLD, check, serious
+from tests.browser.test_every_page import in_order
 
 PAGES = (
     "/",
@@ -40,23 +40,7 @@ def quiet(served: Served) -> Iterator[None]:
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_in_order(served: Served, path: str, language: str) -> None:
-    page = served.shown(path, language=language)
-    landmarks = page.evaluate(LANDMARKS)
-    page.evaluate(UNFOLD)
-    targets = page.evaluate(TARGETS)
-    light = serious(page)
-    page.emulate_media(color_scheme="dark")
-    dark = serious(page, rules=["color-contrast", "link-in-text-block"])
-    page.set_viewport_size({"width": 320, "height": 800})
-    width = page.evaluate("document.documentElement.scrollWidth")
-    narrow_targets = page.evaluate(TARGETS)
-    page.close()
-    check(landmarks, language)
-    assert not light
-    assert not dark
-    assert width <= 320
-    assert not targets
-    assert not narrow_targets
+    in_order(served.shown(path, language=language), language)
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -53,8 +53,11 @@ def shown(visits: Visits, page: Shown, **how: Any) -> Page:
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("each", PAGES, ids=str)
 def test_a_page_is_in_order(visits: Visits, each: Shown, language: str) -> None:
+    in_order(shown(visits, each, language=language), language)
+
+
+def in_order(page: Page, language: str) -> None:
     """One load a page: landmarks and targets, wide and at 320 pixels; axe in light and in dark."""
-    page = shown(visits, each, language=language)
     landmarks = page.evaluate(LANDMARKS)
     page.evaluate(UNFOLD)
     targets = page.evaluate(TARGETS)

@@ -16,7 +16,7 @@ from client.page.render import redirect, render, say
 from client.readiness import Readiness, readiness
 from client.recommender.openness import Breadth
 from client.recommender.recommend import PartKind
-from client.shelf import DEFAULT_COUNT
+from client.shelf import DEFAULT_COUNT, Stock
 from client.showing import show_list
 from consent.panel.language import mark
 from consent.problem import Problem
@@ -76,17 +76,24 @@ _NOT_RECOMMENDED: Final = (
 )
 
 
-@router.get("/")
-def show(request: Request, desk: DeskDep) -> Response:
-    """The list, or what stands in its way."""
-    home = desk.home
+def _stock(request: Request, desk: Desk, home: ClientHome) -> Stock | Response:
+    """What a list is made from, or the page that says what stands in its way."""
     state = readiness(home, desk.http(home))
     if state is not Readiness.READY:
         return obstacle(request, desk, home, *OBSTACLES[state])
     try:
-        stock = desk.stock(home)
+        return desk.stock(home)
     except InvalidInputError:
         return obstacle(request, desk, home, *_NO_RELEASE)
+
+
+@router.get("/")
+def show(request: Request, desk: DeskDep) -> Response:
+    """The list, or what stands in its way."""
+    home = desk.home
+    stock = _stock(request, desk, home)
+    if isinstance(stock, Response):
+        return stock
     with desk.showing:
         shelf = show_list(home, stock, count=DEFAULT_COUNT, language=language_of(request))
     identifier = home.shoppers[home.shopper]
@@ -120,13 +127,9 @@ def move_slider(request: Request, desk: DeskDep, form: FormDep) -> Response:
 def why(request: Request, desk: DeskDep, item: str) -> Response:
     """Every part of one item's score, and its counterfactual."""
     home = desk.home
-    state = readiness(home, desk.http(home))
-    if state is not Readiness.READY:
-        return obstacle(request, desk, home, *OBSTACLES[state])
-    try:
-        stock = desk.stock(home)
-    except InvalidInputError:
-        return obstacle(request, desk, home, *_NO_RELEASE)
+    stock = _stock(request, desk, home)
+    if isinstance(stock, Response):
+        return stock
     try:
         shelf = stock.explained(item, count=DEFAULT_COUNT, language=language_of(request))
     except InvalidInputError:
