@@ -127,6 +127,7 @@ def test_what_privacy_costs_is_what_the_recorded_evaluation_says() -> None:
         ("evaluation", "fedcart, epsilon 4", "LightGBM LambdaRank"),
         ("evaluation", "fedcart, epsilon 1", "TIFU-KNN"),
         ("evaluation-context", "fedcart, epsilon 1", "LightGBM LambdaRank"),
+        ("evaluation-context", "fedcart, epsilon 1", "TIFU-KNN"),
     ):
         record = json.loads((ROOT / "benchmarks" / f"{name}.json").read_text())
         assert record["stage"] == "test"
