@@ -23,6 +23,13 @@ EveryOption = Annotated[
     float | None,
     typer.Option("--watch", metavar="SECONDS", min=1.0, help="Do it again, until Ctrl-C."),
 ]
+AnswersArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ATTRIBUTE=GROUP]...",
+        help='As in age=35-44; "age=nothing" takes it back. Without any, shows them.',
+    ),
+]
 SchemaOption = Annotated[
     Path | None,
     typer.Option(

@@ -1,11 +1,11 @@
 """The command ``fedcart device state``: what a shopper states of herself."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from client.options_cli import HomeOption, JsonOption, SchemaOption
+from client.options_cli import AnswersArgument, HomeOption, JsonOption, SchemaOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 def state(
     home: HomeOption,
-    answers: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[ATTRIBUTE=GROUP]...",
-            help='As in age=35-44; "age=nothing" takes it back. Without any, shows them.',
-        ),
-    ] = None,
+    answers: AnswersArgument = None,
     schema: SchemaOption = None,
     *,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ import typer
 from client import notice
 from client.importers.columns_cli import form_of
 from client.importers.text_form import TextForm
-from client.options_cli import JsonOption, SchemaOption, gathered
+from client.options_cli import AnswersArgument, JsonOption, SchemaOption, gathered
 from consent.ages import AgeBand
 
 if TYPE_CHECKING:
@@ -131,13 +131,7 @@ def state(
         str | None,
         typer.Argument(metavar="[NAME]", help="What the till calls her."),
     ] = None,
-    answers: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[ATTRIBUTE=GROUP]...",
-            help='As in age=35-44; "age=nothing" takes it back. Without any, shows them.',
-        ),
-    ] = None,
+    answers: AnswersArgument = None,
     schema: SchemaOption = None,
     file: FileOption = None,
     refused: RefusedOption = None,

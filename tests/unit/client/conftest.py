@@ -8,6 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from client.connection import mount, unmount
+from client.events import EventStore
+from consent.events import Events
 from consent.service.app import create_app
 from consent.service.inprocess import InProcessTransport
 from consent.service.settings import Settings, create_home
@@ -68,3 +70,17 @@ def ready(shop: Shop) -> Shop:
     assert shop.import_().code == 0
     shop.release("tea")
     return shop
+
+
+@pytest.fixture
+def read_names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of all shoppers whose events were read."""
+    names: list[str] = []
+    of = EventStore.of
+
+    def watch(self: EventStore, shopper: str) -> Events:
+        names.append(shopper)
+        return of(self, shopper)
+
+    monkeypatch.setattr(EventStore, "of", watch)
+    return names
