@@ -63,9 +63,10 @@ def headline(record: Mapping[str, Any]) -> tuple[str, ...]:
     no rival was tuned, each budget's figure stands alone.
     """
     data = record["dataset"]
+    context = ", for when and where each bought" if record["context"] else ""
     who = (
         f"{data['evaluated']:,} of {data['shoppers']:,} shoppers of {data['name']} were foretold "
-        f"({record['protocol']}, {record['stage']}), among {data['items']:,} items."
+        f"({record['protocol']}, {record['stage']}{context}), among {data['items']:,} items."
     )
     view = next(iter(record["quality"]))
     best = _best_rival(record, view)

@@ -16,6 +16,7 @@ from simulations.evaluation.evaluate import on_device
 from simulations.evaluation.models.features import NAMES
 from simulations.evaluation.models.trees import _examples
 from simulations.evaluation.options import Options, Protocol
+from simulations.evaluation.page import headline
 from simulations.evaluation.protocol import CONTEXT, Fold, Stage, split
 from simulations.evaluation.release import Noise, release
 from simulations.population.population import Population
@@ -112,6 +113,8 @@ def test_the_result_says_so(shop: Population) -> None:
     options = Options(stage=Stage.VALIDATION, epsilons=(None,), context=True)
     found = evaluate_population(shop, options)
     assert found["context"] is True
+    assert "for when and where each bought" in headline(found)[0]
+    assert "when and where" not in headline(found | {"context": False})[0]
     assert any("as if every shopper had granted" in each for each in found["warnings"])
     with pytest.raises(InvalidInputError, match="knows no moment"):
         Options(protocol=Protocol.LEAVE_ONE_OUT, context=True)
